@@ -1,0 +1,259 @@
+/**
+ * The engine of one open pool: medium, barrier, slots and superblock, and the bytes of segments by id. Pool, Segment, Log and Object are
+ * shapes over it; rules about bytes are the core's, loops and barriers are here.
+ *
+ * What is always true
+ *   - Data goes through `copyToBio` and `copyFromBio`; nobody else touches a segment's data area.
+ *   - A write that fails for want of room fails alone; any other failed write halts the pool, as a failed drain does.
+ */
+import * as media from '../assembly/media.js';
+import * as plan from '../assembly/plan.js';
+import * as verdicts from '../assembly/verdicts.js';
+import type { Bank } from './bank.js';
+import { Barrier } from './barrier.js';
+import { Bio } from './bio.js';
+import { PmsegError, checkRange, errnos, type PmsegCode } from './errors.js';
+import type { Medium } from './medium.js';
+import { readSuperblock, uuidBytes, writeSuperblock, type Superblock } from './records.js';
+import { OWNER_ID_OFF, UUID_OFF } from './scratch.js';
+import { Slots, isReadable, type Slot } from './slots.js';
+
+/** What a superblock's verdict means to a user. */
+const SUPERBLOCK_ERRORS = new Map<number, [PmsegCode, string]>([
+  [verdicts.BAD_MAGIC, ['ERR_PMSEG_NOT_POOL', 'is not a pool']],
+  [verdicts.BAD_VERSION, ['ERR_PMSEG_VERSION', 'has a format version that this release does not know']],
+  [verdicts.BAD_INCOMPAT, ['ERR_PMSEG_VERSION', 'uses features that this release does not know']],
+  [verdicts.BAD_RO_COMPAT, ['ERR_PMSEG_READ_ONLY', 'uses features that this release must not write; open it read-only']],
+  [verdicts.BAD_TRUNCATED, ['ERR_PMSEG_TRUNCATED', 'is shorter than the pool in it']],
+  [verdicts.BAD_SIZE, ['ERR_PMSEG_DAMAGED', 'is longer than the pool in it']],
+]);
+
+/** Name of a verdict, for messages. */
+export function verdictName(verdict: number): string {
+  return Object.entries(verdicts).find(([, value]) => value === verdict)?.[0] ?? `verdict ${verdict}`;
+}
+
+export class Engine {
+  readonly medium: Medium;
+  readonly bank: Bank;
+  readonly barrier: Barrier;
+  readonly slots: Slots;
+  /** As it is in force; changes with `updateSuperblock`. */
+  readonly superblock: Superblock;
+  /** Bytes of data in each segment. */
+  dataSize = 0;
+  readonly #superblockSlot: Slot;
+  #closed = false;
+
+  /**
+   * Reads and judges the superblock. Writes nothing, and leaves everything else to `attach`, so that what is no pool is never locked.
+   * @throws PmsegError ERR_PMSEG_NOT_POOL, _CORRUPT, _DAMAGED, _VERSION, _TRUNCATED, _READ_ONLY
+   */
+  constructor(medium: Medium) {
+    this.medium = medium;
+    this.bank = medium.banks[0] as Bank;
+    this.barrier = new Barrier(medium, this.bank);
+    this.slots = new Slots(medium, this.bank, this.barrier);
+    if (medium.size < media.COPY_COUNT * media.COPY_SIZE) {
+      throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} has ${medium.size} bytes; a pool has more`, { path: medium.path, length: medium.size });
+    }
+    const lastPage = Math.floor(medium.size / media.COPY_SIZE) * media.COPY_SIZE;
+    this.#superblockSlot = this.slots.superblock(lastPage);
+    this.superblock = this.#readSuperblock();
+  }
+
+  /** Reads the superblock again, now that nobody else can change it, and lays out the banks. */
+  attach(): void {
+    Object.assign(this.superblock, this.#readSuperblock());
+    const { medium } = this;
+    const { segmentsOff, segmentSize, segmentCount, dataOff, uuid } = this.superblock;
+    this.dataSize = this.bank.core.segmentDataSize(segmentSize, dataOff);
+    this.slots.attach(segmentsOff, segmentSize);
+    medium.attach({ segmentsOff, segmentSize, segmentCount });
+    this.bank.bytes.set(uuidBytes(uuid) as Uint8Array, this.uuidPtr);
+  }
+
+  get #name(): string {
+    return this.medium.path ?? 'the medium';
+  }
+
+  #readSuperblock(): Superblock {
+    const slot = this.#superblockSlot;
+    const { slotClass, ptr } = this.slots.load(slot);
+    const at = { path: this.medium.path, offset: 0, length: media.SUPERBLOCK_SIZE };
+    const { core } = this.bank;
+    if (slotClass === plan.SLOT_SPLIT) throw new PmsegError('ERR_PMSEG_DAMAGED', `the two superblocks of ${this.#name} belong to different states`, at);
+    if (!isReadable(slotClass)) {
+      if (!slot.imagePtrs.some((copyPtr) => core.superblockMagic(copyPtr))) throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} is not a pool`, at);
+      throw new PmsegError('ERR_PMSEG_CORRUPT', `both superblocks of ${this.#name} are corrupt`, at);
+    }
+    const verdict = core.superblockCheck(ptr, this.medium.size, this.medium.writable);
+    if (verdict !== verdicts.FINE) {
+      const [code, what] = SUPERBLOCK_ERRORS.get(verdict) ?? ['ERR_PMSEG_DAMAGED', `has a superblock that contradicts itself (${verdictName(verdict)})`];
+      throw new PmsegError(code, `${this.#name} ${what}`, at);
+    }
+    return readSuperblock(this.bank.view, ptr);
+  }
+
+  /** Where the pool's uuid is, in bank 0. */
+  get uuidPtr(): number {
+    return this.bank.scratchPtr + UUID_OFF;
+  }
+
+  /** Writes an owner id to where the core reads it; returns that address. */
+  ownerIdPtr(ownerId: bigint): number {
+    const ptr = this.bank.scratchPtr + OWNER_ID_OFF;
+    this.bank.view.setBigUint64(ptr, ownerId, true);
+    return ptr;
+  }
+
+  /** Class of the superblock's slot: one readable copy of two is `degraded`. */
+  get superblockClass(): number {
+    return this.slots.slotClass(this.#superblockSlot);
+  }
+
+  /** Changes the superblock: one slot update, in force and durable on return. */
+  updateSuperblock(changes: Partial<Pick<Superblock, 'clean' | 'highWater' | 'epoch'>>): void {
+    const next = { ...this.superblock, ...changes };
+    const { ptr } = this.slots.load(this.#superblockSlot);
+    const record = this.bank.bytes.slice(ptr, ptr + media.SUPERBLOCK_SIZE);
+    this.slots.update([
+      {
+        slot: this.#superblockSlot,
+        fill: (recordPtr) => {
+          this.bank.bytes.set(record, recordPtr);
+          writeSuperblock(this.bank.view, recordPtr, next);
+        },
+      },
+    ]);
+    Object.assign(this.superblock, changes);
+  }
+
+  /** Writes the superblock's newest copy over the other one. */
+  completeSuperblock(): void {
+    this.slots.complete([this.#superblockSlot]);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /** @throws PmsegError ERR_PMSEG_CLOSED */
+  assertOpen(): void {
+    if (this.#closed) throw new PmsegError('ERR_PMSEG_CLOSED', 'the pool is closed', { path: this.medium.path });
+  }
+
+  /** @throws PmsegError ERR_PMSEG_CLOSED, _READ_ONLY, _HALTED */
+  assertWritable(): void {
+    this.assertOpen();
+    if (!this.medium.writable) throw new PmsegError('ERR_PMSEG_READ_ONLY', `${this.#name} is open for reading only`, { path: this.medium.path, errno: errnos.EROFS });
+    this.barrier.assertRunning();
+  }
+
+  /** Marks the engine closed; the medium is the pool's to close. */
+  markClosed(): void {
+    this.#closed = true;
+    this.bank.stateOr(plan.STATE_FLAGS_OFF, plan.STATE_CLOSED);
+  }
+
+  /** Offset in the pool of a place in a segment's data. */
+  poolOff(segmentId: number, off: number): number {
+    const { segmentsOff, segmentSize, dataOff } = this.superblock;
+    return segmentsOff + segmentId * segmentSize + dataOff + off;
+  }
+
+  /**
+   * Copies `len` bytes of a segment's data at `off` into a bio at `bioOff` from its position, which does not move.
+   * @throws PmsegError ERR_PMSEG_SHORT_COPY before anything is copied; ERR_PMSEG_MEDIA when the medium lost a byte of the range
+   */
+  copyToBio(segmentId: number, off: number, len: number, bio: Bio, bioOff: number): void {
+    this.assertOpen();
+    checkRange('segment', off, len, this.dataSize);
+    bio.check(bioOff, len);
+    if (len === 0) return;
+    const { dataOff } = this.superblock;
+    const bank = this.medium.bankOf(segmentId);
+    try {
+      const dataPtr = this.medium.acquire(segmentId, dataOff + off, len, false) + dataOff;
+      try {
+        if (bio.bank === bank) {
+          const result = bank.core.copyToBio(dataPtr, this.dataSize, off, len, bio.tablePtr, bio.pieces.length, bio.pos + bioOff);
+          if (result < 0 && result !== verdicts.EFAULT) throw new PmsegError('ERR_PMSEG_IO', 'the core refused the copy', { errno: -result });
+        } else {
+          let from = dataPtr + off;
+          for (const slice of bio.slices(bioOff, len)) {
+            slice.set(bank.subarray(from, slice.byteLength));
+            from += slice.byteLength;
+          }
+        }
+        if (bank.core.faultCount() !== 0) this.assertGood(segmentId, off, len);
+      } finally {
+        this.medium.release(segmentId);
+      }
+    } catch (error) {
+      throw this.#locate(error, segmentId, off, len);
+    }
+  }
+
+  /**
+   * Stores `len` bytes of a bio at `bioOff` from its position, which does not move, into a segment's data at `off`, and flushes.
+   * @param durable also wait, on page granularity too
+   * @throws PmsegError ERR_PMSEG_SHORT_COPY before anything is copied; _NO_SPACE, _MEDIA for this operation alone; _HALTED
+   */
+  copyFromBio(segmentId: number, off: number, len: number, bio: Bio, bioOff: number, durable: boolean): void {
+    this.assertWritable();
+    checkRange('segment', off, len, this.dataSize);
+    bio.check(bioOff, len);
+    if (len === 0) return;
+    this.#store(segmentId, off, len, () => {
+      const poolOff = this.poolOff(segmentId, off);
+      if (durable) this.medium.writeDurable(poolOff, bio, bioOff, len);
+      else this.medium.write(poolOff, bio, bioOff, len);
+    });
+    // On byte-addressable media what is left is a fence: durable on return, as the kernel's copy is.
+    if (!durable && this.medium.granularity !== 'page') this.barrier.drain();
+  }
+
+  /** Starts moving what was stored through a writable view. */
+  flush(segmentId: number, off: number, len: number): void {
+    this.assertWritable();
+    checkRange('segment', off, len, this.dataSize);
+    if (len > 0) this.#store(segmentId, off, len, () => this.medium.flush(this.poolOff(segmentId, off), len));
+  }
+
+  #store(segmentId: number, off: number, len: number, store: () => void): void {
+    try {
+      this.barrier.store(store);
+    } catch (error) {
+      throw this.#locate(error, segmentId, off, len);
+    }
+  }
+
+  /** @throws PmsegError ERR_PMSEG_MEDIA when a byte of the range is bad */
+  assertGood(segmentId: number, off: number, len: number): void {
+    const begin = this.poolOff(segmentId, off);
+    const bad = this.medium.badOffset(begin, len);
+    if (bad < 0) return;
+    const at = Math.max(0, bad - begin) + off;
+    throw new PmsegError('ERR_PMSEG_MEDIA', `segment ${segmentId}: the medium has lost bytes at offset ${at} of ${off}+${len}`, {
+      path: this.medium.path,
+      segmentId,
+      offset: at,
+      length: len,
+      errno: errnos.EIO,
+    });
+  }
+
+  /** Gives an error of the medium, which knows pool offsets, the coordinates of the segment. */
+  #locate(error: unknown, segmentId: number, offset: number, length: number): unknown {
+    if (!(error instanceof PmsegError) || error.segmentId !== undefined) return error;
+    return new PmsegError(error.code, `segment ${segmentId} offset ${offset} length ${length}: ${error.message}`, {
+      path: error.path,
+      errno: error.errno,
+      segmentId,
+      offset,
+      length,
+      cause: error,
+    });
+  }
+}

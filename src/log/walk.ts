@@ -1,0 +1,210 @@
+/**
+ * A walk over the records of a log, in order, as far as they are valid.
+ *
+ * What is always true
+ *   - Bytes are copied to the arena first and judged there: nobody can change them between the check and the use.
+ *   - The walk starts at the beginning of a segment, where an epoch record says which epoch holds; from there on each record is valid only
+ *     under the epoch of the one before it, or opens a later one.
+ *   - It ends at the first thing that is not a valid record. What that means (tail, damage) is the caller's to decide.
+ */
+import { LOG_HEADER_SIZE, LOG_KIND_DATA, LOG_KIND_END, LOG_LEN_KIND_OFF, LOG_LEN_MASK, LOG_SEED_EPOCH_OFF } from '../../assembly/media.js';
+import * as plan from '../../assembly/plan.js';
+import { Bio } from '../bio.js';
+import type { Engine } from '../engine.js';
+import { PmsegError } from '../errors.js';
+import { CURSOR_OFF } from '../scratch.js';
+import { isReadable } from '../slots.js';
+
+/** A segment of a log and its place in the chain: position = index · dataSize + offset. */
+export interface LogSegment {
+  readonly id: number;
+  readonly index: number;
+}
+
+/** Bytes read at once. */
+const WINDOW_SIZE = 1024 * 1024;
+
+export class LogWalk {
+  readonly #engine: Engine;
+  readonly #nextOf: (segment: LogSegment) => LogSegment | undefined;
+  /** Reads end here; moves when the log grows. */
+  readonly #limit: () => number;
+  readonly #cursorPtr: number;
+  #segment: LogSegment;
+  /** Offset in the segment's data of the next record. */
+  #off = 0;
+  /** What the window holds: bytes [#begin, #begin + #have) of the current segment's data. */
+  #window: Bio;
+  #begin = 0;
+  #have = 0;
+  /** The data record just stepped over. */
+  position = 0;
+  payloadPtr = 0;
+  payloadLen = 0;
+
+  /**
+   * @param first the segment to begin with
+   * @param nextOf the segment that follows another one in the log, asked when its records are used up
+   * @param limit position behind which nothing is read
+   */
+  constructor(engine: Engine, first: LogSegment, nextOf: (segment: LogSegment) => LogSegment | undefined, limit: () => number) {
+    this.#engine = engine;
+    this.#segment = first;
+    this.#nextOf = nextOf;
+    this.#limit = limit;
+    this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
+    this.#window = Bio.allocate(engine.bank, [WINDOW_SIZE]);
+    engine.bank.core.logCursorInit(this.#cursorPtr, this.#ownerPtr(), engine.superblock.epoch);
+  }
+
+  /** The owner record of the current segment, read afresh: it says the generation that the records must have. */
+  #ownerPtr(): number {
+    const { id } = this.segment;
+    const { slotClass, ptr } = this.#engine.slots.load(this.#engine.slots.owner(id));
+    if (!isReadable(slotClass)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has lost its owner record`, { segmentId: id });
+    return ptr;
+  }
+
+  /** The segment that the walk is in. */
+  get segment(): LogSegment {
+    return this.#segment;
+  }
+
+  /** Offset in the current segment's data of what comes next. */
+  get off(): number {
+    return this.#off;
+  }
+
+  /** Position of what comes next. */
+  get end(): number {
+    return this.segment.index * this.#engine.dataSize + this.#off;
+  }
+
+  #cursorF64(off: number): number {
+    return this.#engine.bank.view.getFloat64(this.#cursorPtr + off, true);
+  }
+
+  #cursorU32(off: number): number {
+    return this.#engine.bank.view.getUint32(this.#cursorPtr + off, true);
+  }
+
+  /** Sequence of the next data record; 0 when no record has told yet. */
+  get sequence(): number {
+    return this.#cursorF64(plan.CURSOR_SEQUENCE_OFF);
+  }
+
+  /** Epoch of the last record; 0 before the first. */
+  get epoch(): number {
+    return Number(this.#engine.bank.view.getBigUint64(this.#cursorPtr + LOG_SEED_EPOCH_OFF, true));
+  }
+
+  /** Durable-up-to position that the last record carries. */
+  get durablePos(): number {
+    return this.#cursorF64(plan.CURSOR_DURABLE_POS_OFF);
+  }
+
+  /**
+   * Steps over one data record (and the epoch and end records before it).
+   * @returns `record`; `end` behind the last valid record of the last segment's written part or at the limit; `invalid` where something else lies
+   */
+  next(): 'record' | 'end' | 'invalid' {
+    const { dataSize, bank } = this.#engine;
+    for (;;) {
+      const remain = dataSize - this.#off;
+      if (remain < LOG_HEADER_SIZE) {
+        if (!this.#enterNext()) return 'end';
+        continue;
+      }
+      if (this.end >= this.#limit()) return 'end';
+      const ptr = this.#fetch(remain);
+      const position = this.end;
+      const size = bank.core.logStep(this.#cursorPtr, ptr, Math.min(remain, this.#begin + this.#have - this.#off), this.#off === 0);
+      if (size === 0) return 'invalid';
+      const kind = this.#cursorU32(plan.CURSOR_KIND_OFF);
+      this.#off = kind === LOG_KIND_END ? dataSize : this.#off + size;
+      if (kind !== LOG_KIND_DATA) continue;
+      this.position = position;
+      this.payloadPtr = ptr + LOG_HEADER_SIZE;
+      this.payloadLen = this.#cursorU32(plan.CURSOR_LEN_OFF);
+      return 'record';
+    }
+  }
+
+  /** Whether the current segment was left for good: its end record (or too little room for one) has been stepped over. */
+  get segmentDone(): boolean {
+    return this.#engine.dataSize - this.#off < LOG_HEADER_SIZE;
+  }
+
+  #enterNext(): boolean {
+    const next = this.#nextOf(this.#segment);
+    if (!next) return false;
+    this.#segment = next;
+    this.#off = this.#begin = this.#have = 0;
+    this.#engine.bank.core.logCursorSegment(this.#cursorPtr, this.#ownerPtr());
+    return true;
+  }
+
+  /** Makes the window hold the record at `#off` as far as its header can be believed; returns its address. */
+  #fetch(remain: number): number {
+    this.#require(LOG_HEADER_SIZE, remain);
+    const { bank } = this.#engine;
+    const header = this.#addressOf(this.#off);
+    const len = bank.view.getUint32(header + LOG_LEN_KIND_OFF, true) & LOG_LEN_MASK;
+    const size = bank.core.logRecordSize(len);
+    // A record that does not fit is invalid whatever its bytes are: no need to read them.
+    if (size <= remain) this.#require(size, remain);
+    return this.#addressOf(this.#off);
+  }
+
+  #addressOf(off: number): number {
+    return this.#engine.bank.view.getUint32(this.#window.tablePtr, true) + (off - this.#begin);
+  }
+
+  /** Makes `size` bytes at `#off` be in the window. */
+  #require(size: number, remain: number): void {
+    const engine = this.#engine;
+    if (this.#off >= this.#begin && this.#off + size <= this.#begin + this.#have) return;
+    if (size > this.#window.size) {
+      this.#window.release();
+      this.#window = Bio.allocate(engine.bank, [Math.ceil(size / WINDOW_SIZE) * WINDOW_SIZE]);
+    }
+    const len = Math.min(this.#window.size, remain);
+    engine.copyToBio(this.segment.id, this.#off, len, this.#window, 0);
+    this.#begin = this.#off;
+    this.#have = len;
+  }
+
+  /**
+   * Where the walk stopped at something invalid: whether a later record of this segment proves that bytes here had been durable.
+   * @returns position of the record that proves it, or -1
+   */
+  proof(): number {
+    const engine = this.#engine;
+    const remain = engine.dataSize - this.#off;
+    // The whole rest of the segment, in its own address range: a proof is looked for once, at recovery.
+    const { medium } = engine;
+    const { dataOff } = engine.superblock;
+    const { id } = this.segment;
+    const bank = medium.bankOf(id);
+    const ptr = medium.acquire(id, dataOff + this.#off, remain, false) + dataOff + this.#off;
+    try {
+      if (bank !== engine.bank) bank.subarray(this.#proofCursorPtr, plan.CURSOR_SIZE).set(engine.bank.subarray(this.#cursorPtr, plan.CURSOR_SIZE));
+      const off = bank.core.logProof(bank === engine.bank ? this.#cursorPtr : this.#proofCursorPtr, ptr, remain, this.end);
+      engine.assertGood(id, this.#off, remain);
+      return off < 0 ? -1 : this.end + off;
+    } finally {
+      medium.release(id);
+    }
+  }
+
+  /** A place for a copy of the cursor in another bank. */
+  get #proofCursorPtr(): number {
+    return plan.SCRATCH_PTR + CURSOR_OFF;
+  }
+
+  /** Gives the arena memory back. */
+  release(): void {
+    this.#window.release();
+    this.#engine.bank.arena.release(this.#cursorPtr);
+  }
+}

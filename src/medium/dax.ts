@@ -1,0 +1,96 @@
+/**
+ * `dax`: byte-addressable memory. Stores go into the mapping; cache-line flushes and a fence make them durable.
+ *
+ * What is always true
+ *   - Only segments are mapped. The superblocks, outside of them, are written by pwrite; the next drain is then a system call as well.
+ *   - `write` leaves nothing but the fence to do.
+ */
+import type { Bio } from '../bio.js';
+import { PmsegError, errnos, systemError } from '../errors.js';
+import type { Granularity, Mode } from '../medium.js';
+import { GRANULARITY, MAP_HOW, type Native } from '../native.js';
+import { Mapped } from './mapped.js';
+import type { NativeFile } from './poolfile.js';
+
+export class DaxMedium extends Mapped {
+  readonly mode: Mode = 'dax';
+  readonly granularity: 'byte' | 'cache-line';
+  readonly #unit: number;
+  /** Something was written by pwrite since the last drain. */
+  #unsynced = false;
+
+  /** @param forced map as an ordinary file: for tests of this path where there is no DAX */
+  constructor(native: Native, file: NativeFile, granularity: Exclude<Granularity, 'page'>, forced: boolean) {
+    super(native, file, forced ? MAP_HOW.shared : MAP_HOW.sync, forced);
+    this.granularity = granularity;
+    this.#unit = granularity === 'byte' ? GRANULARITY.byte : GRANULARITY.cacheLine;
+  }
+
+  write(off: number, bio: Bio, bioOff: number, len: number): void {
+    const place = this.#placeOf(off);
+    if (!place) {
+      this.file.write(off, bio.slices(bioOff, len));
+      this.#unsynced = true;
+      return;
+    }
+    this.assertGood(off, len);
+    const { id, bank, mapOff } = place;
+    if (bio.bank === bank) {
+      // The window is one data area to the core: the range was checked against the segment by the caller.
+      const windowLen = this.windows.segmentsPerBank * this.geometry.segmentSize;
+      const result = bank.core.copyFromBio(bank.windowPtr, windowLen, mapOff, len, bio.tablePtr, bio.pieces.length, bio.pos + bioOff);
+      if (result < 0 && result !== -errnos.EFAULT) throw systemError('copy', -result, { path: this.path, offset: off, length: len });
+      this.#check('flush', this.native.flush(id, this.#unit, mapOff, len), off, len);
+    } else {
+      let done = 0;
+      for (const slice of bio.slices(bioOff, len)) {
+        this.#check('copy', this.native.copyIn(id, mapOff + done, slice, 0, slice.byteLength), off + done, slice.byteLength);
+        done += slice.byteLength;
+      }
+    }
+    this.assertGood(off, len);
+  }
+
+  writeDurable(off: number, bio: Bio, bioOff: number, len: number): void {
+    this.write(off, bio, bioOff, len);
+    this.drain();
+    this.assertGood(off, len);
+  }
+
+  flush(off: number, len: number): void {
+    const place = this.#placeOf(off);
+    if (!place) throw new PmsegError('ERR_PMSEG_IO', 'only segments can be flushed', { offset: off, length: len });
+    this.assertGood(off, len);
+    this.#check('flush', this.native.flush(place.id, this.#unit, place.mapOff, len), off, len);
+    this.assertGood(off, len);
+  }
+
+  drain(): void {
+    if (this.#unsynced) {
+      this.file.drain();
+      this.#unsynced = false;
+    } else this.file.verify();
+    this.#check('fence', this.native.fence(), 0, 0);
+  }
+
+  async drainAsync(): Promise<void> {
+    // Lines are flushed by the thread that stored them; only pwrites are worth leaving this thread for.
+    const unsynced = this.#unsynced;
+    this.#check('fence', this.native.fence(), 0, 0);
+    if (!unsynced) return this.file.verify();
+    this.#unsynced = false;
+    await this.file.drainAsync();
+  }
+
+  /** The mapping of a pool offset, mapped now if it is not yet. */
+  #placeOf(off: number): ReturnType<Mapped['place']> {
+    const { segmentsOff, segmentSize, segmentCount } = this.geometry;
+    if (off < segmentsOff || off >= segmentsOff + segmentCount * segmentSize) return undefined;
+    this.acquire(Math.floor((off - segmentsOff) / segmentSize));
+    return this.place(off);
+  }
+
+  #check(what: string, result: number, off: number, len: number): void {
+    if (result < 0) throw systemError(what, -result, { path: this.path, offset: off, length: len });
+  }
+}

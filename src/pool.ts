@@ -1,0 +1,433 @@
+/**
+ * Pool: a file (or any medium) of segments, and what is built on them.
+ *
+ * What is always true
+ *   - Opening for reading changes nothing. Opening for writing takes the lock, begins a new epoch, completes slot updates that a crash cut
+ *     short and frees provable orphans; nothing else.
+ *   - Damage never makes anything format itself: making a pool is `Pool.create` or `Pool.format`, called by somebody.
+ *   - `close` persists nothing that was not: its clean mark is information, recovery never depends on it.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import * as media from '../assembly/media.js';
+import * as plan from '../assembly/plan.js';
+import { allocateSegments, readInfo, releaseSegments } from './allocator.js';
+import { Bio } from './bio.js';
+import { scanCatalog, type Catalog, type Degraded, type Entry, type Finding } from './catalog.js';
+import { createPoolFile, newSuperblock, type CreateOptions, type FormatOptions } from './create.js';
+import { Engine } from './engine.js';
+import { PmsegError, checkWhole, rangeError, typeError } from './errors.js';
+import { WriterLock } from './lock.js';
+import { Log, dropDead } from './log/log.js';
+import { ObjectReader, ObjectWriter, removeEntry, type PutOptions } from './log/object.js';
+import type { Store } from './log/store.js';
+import { GRANULARITIES, type BadRange, type Granularity, type Medium, type Mode } from './medium.js';
+import { openMedium, type MediumOptions } from './medium/open.js';
+import { native, nativeUnavailable } from './native.js';
+import { Segment, type SegmentOwner } from './segment.js';
+
+export interface OpenOptions extends MediumOptions {
+  /** Fails unless the medium promises at least this. */
+  require?: Granularity | undefined;
+  /** Lets a forced granularity satisfy `require`. */
+  allowForced?: boolean | undefined;
+  /** The caller's word that no other writer lives, against a lock file that cannot be shown to be stale. */
+  breakLock?: boolean | undefined;
+  /** Derives owner ids from this instead of randomness, so that images can be compared. */
+  ownerSeed?: string | undefined;
+  /** Called with (segments read, segments in all) while metadata is read. */
+  onProgress?: ((done: number, total: number) => void) | undefined;
+}
+
+export interface Status {
+  mode: Mode;
+  granularity: Granularity;
+  forced: boolean;
+  /** What a persist guarantees here, in words. */
+  guarantee: string;
+  readOnly: boolean;
+  halted: boolean;
+  /** Why there is no native shim; absent when there is one. */
+  nativeUnavailable: string | undefined;
+  path: string | undefined;
+  uuid: string;
+  label: string;
+  /** Bytes of the pool. */
+  size: number;
+  segmentSize: number;
+  /** Where a segment's data begins. */
+  dataOff: number;
+  /** Bytes of data in a segment. */
+  dataSize: number;
+  segments: { total: number; free: number; used: number; damaged: number };
+  /** Whether the pool had been closed properly when it was opened. Information only. */
+  clean: boolean;
+  epoch: number;
+  /** Slots of which only one copy is good. */
+  degraded: Degraded[];
+  /** Ranges of the pool that the medium has lost. */
+  badRanges: BadRange[];
+  /** Views that are lent. */
+  viewCount: number;
+}
+
+const GUARANTEES: Record<Granularity, string> = {
+  byte: 'persist = fence; CPU caches are in the persistence domain; copyFromBio is durable when it returns',
+  'cache-line': 'persist = cache-line flush + fence; copyFromBio is durable when it returns',
+  page: 'persist = fdatasync; copyFromBio is durable after { persist: true } or the next barrier',
+};
+
+const TYPES: Record<string, number> = { 'cache-data': media.TYPE_CACHE_DATA };
+
+export class Pool implements SegmentOwner, Store {
+  readonly engine: Engine;
+  readonly catalog: Catalog;
+  readonly #lock: WriterLock | undefined;
+  readonly #wasClean: boolean;
+  readonly #ownerSeed: string | undefined;
+  #ownerCount = 0;
+  readonly #segments = new Map<number, Segment>();
+  readonly #logs = new Map<string, Log>();
+  readonly #lent = new Map<number, number>();
+  /** What opening did to the medium: orphans freed, updates completed. */
+  readonly recovered: { orphanIds: readonly number[]; completed: readonly Degraded[] };
+
+  private constructor(engine: Engine, catalog: Catalog, lock: WriterLock | undefined, options: OpenOptions) {
+    this.engine = engine;
+    this.catalog = catalog;
+    this.#lock = lock;
+    this.#wasClean = engine.superblock.clean;
+    this.#ownerSeed = options.ownerSeed;
+    this.recovered = { orphanIds: engine.medium.writable ? [...catalog.orphanIds] : [], completed: engine.medium.writable ? [...catalog.unfinished] : [] };
+    if (engine.medium.writable) this.#recover();
+  }
+
+  /**
+   * Makes a pool file and opens it.
+   * @throws PmsegError ERR_PMSEG_EXISTS, ERR_PMSEG_NO_SPACE; RangeError, TypeError for options
+   */
+  static create(path: string, options: CreateOptions & OpenOptions): Pool {
+    createPoolFile(path, options);
+    return Pool.open(path, options);
+  }
+
+  /**
+   * Writes an empty pool over a medium, whatever it holds. For media without a name; files are made by `create`.
+   */
+  static format(medium: Medium, options: FormatOptions = {}): void {
+    const bank = medium.banks[0];
+    if (!bank) throw typeError('medium', 'a Medium with a bank', medium);
+    const size = Math.floor(medium.size / media.COPY_SIZE) * media.COPY_SIZE;
+    const bio = Bio.from(newSuperblock(bank, size, options));
+    for (const off of [0, size - media.COPY_SIZE]) medium.write(off, bio, 0, bio.size);
+    medium.drain();
+  }
+
+  /**
+   * Opens a pool.
+   * @param target path of a pool file, or a Medium
+   * @throws PmsegError ERR_PMSEG_NOT_POOL, _VERSION, _TRUNCATED, _CORRUPT, _DAMAGED, _LOCKED, _GRANULARITY, _READ_ONLY, _IO. Nothing is changed then.
+   */
+  static open(target: string | Medium, options: OpenOptions = {}): Pool {
+    if (typeof target !== 'string' && (typeof target !== 'object' || target === null)) throw typeError('pool', 'a path or a Medium', target);
+    if (typeof target === 'string' && (target === '' || target.includes('\0'))) throw typeError('path', 'a non-empty string without NUL', target);
+    const medium = typeof target === 'string' ? openMedium(target, options) : target;
+    let lock: WriterLock | undefined;
+    try {
+      assertGranularity(medium, options);
+      const engine = new Engine(medium);
+      if (medium.writable && medium.path !== undefined) lock = new WriterLock(medium.path, medium.mode, native, options.breakLock ?? false);
+      engine.attach();
+      // What a writer that died, or whose persist failed, left in the page cache may not be on the medium: look at the medium itself.
+      if (medium.writable && !engine.superblock.clean) medium.dropCache();
+      return new Pool(engine, scanCatalog(engine, options.onProgress), lock, options);
+    } catch (error) {
+      lock?.release();
+      medium.close();
+      throw error;
+    }
+  }
+
+  /** What a writable open changes. */
+  #recover(): void {
+    const { engine, catalog } = this;
+    // The first barrier: everything that a dead writer left undrained is durable after it.
+    engine.updateSuperblock({ epoch: engine.superblock.epoch + 1, clean: false });
+    const { slots } = engine;
+    slots.complete(catalog.unfinished.flatMap(({ kind, segmentId }) => (kind === 'superblock' || segmentId === undefined ? [] : [slots[kind](segmentId)])));
+    catalog.unfinished.length = 0;
+    releaseSegments(engine, catalog.orphanIds);
+    catalog.orphanIds.length = 0;
+    for (const entry of catalog.entries.values()) if (entry.kind === 'log' && !entry.damage) this.#completeTrim(entry);
+  }
+
+  /** A trim that a crash cut short after its record: frees what it would have freed. */
+  #completeTrim(entry: Entry): void {
+    const segments = entry.segmentIds.map((id, i) => ({ id, index: entry.chainIndexes[i] as number }));
+    const last = segments.at(-1);
+    const liveIndex = Math.min(Math.floor(entry.head.trimPos / this.engine.dataSize), last?.index ?? 0);
+    dropDead(this, entry.headId, segments, liveIndex, (kept) => {
+      this.catalog.entries.set(entry.name, { ...entry, segmentIds: kept.map(({ id }) => id), chainIndexes: kept.map(({ index }) => index) });
+    });
+  }
+
+  newOwnerId(): bigint {
+    const { uuid, epoch } = this.engine.superblock;
+    for (;;) {
+      const bytes =
+        this.#ownerSeed === undefined
+          ? randomBytes(8)
+          : createHash('sha256').update(`${this.#ownerSeed}:${uuid}:${epoch}:${this.#ownerCount++}`).digest();
+      const id = bytes.readBigUInt64LE(0);
+      if (id !== 0n) return id;
+    }
+  }
+
+  /** Bytes of data in each segment. */
+  get dataSize(): number {
+    return this.engine.dataSize;
+  }
+
+  /** What the pool is, where it lies, what it guarantees and what is wrong with it. */
+  status(): Status {
+    const { engine, catalog } = this;
+    engine.assertOpen();
+    const { medium, superblock, barrier } = engine;
+    const total = superblock.segmentCount;
+    const taken = engine.bank.core.bitmapCount(plan.BITMAP_PTR, total);
+    const damaged = catalog.damagedIds.size;
+    return {
+      mode: medium.mode,
+      granularity: medium.granularity,
+      forced: medium.forced,
+      guarantee: GUARANTEES[medium.granularity],
+      readOnly: !medium.writable,
+      halted: barrier.halted,
+      nativeUnavailable,
+      path: medium.path,
+      uuid: superblock.uuid,
+      label: superblock.label,
+      size: superblock.poolSize,
+      segmentSize: superblock.segmentSize,
+      dataOff: superblock.dataOff,
+      dataSize: engine.dataSize,
+      segments: { total, free: total - taken, used: taken - damaged, damaged },
+      clean: this.#wasClean,
+      epoch: superblock.epoch,
+      degraded: this.#degraded(),
+      badRanges: medium.badRanges(),
+      viewCount: [...this.#lent.values()].reduce((sum, count) => sum + count, 0),
+    };
+  }
+
+  /** Slots that were found with one good copy and have not been rewritten since. */
+  #degraded(): Degraded[] {
+    const { slots, superblockClass } = this.engine;
+    return this.catalog.degraded.filter(
+      ({ kind, segmentId }) => (kind === 'superblock' || segmentId === undefined ? superblockClass : slots.slotClass(slots[kind](segmentId))) === plan.SLOT_SINGLE,
+    );
+  }
+
+  /** What opening found wrong with the metadata. */
+  get findings(): readonly Finding[] {
+    return this.catalog.findings;
+  }
+
+  // --- Segments
+
+  /**
+   * Takes a free segment, the lowest id first. In use and durable on return; its data holds whatever was there.
+   * @param options.type `cache-data`: raw, never reclaimed by the engine
+   * @throws PmsegError ERR_PMSEG_FULL, _NO_SPACE, _READ_ONLY, _HALTED
+   */
+  allocate(options: { type?: 'cache-data' } = {}): Segment {
+    this.engine.assertWritable();
+    const type = TYPES[options.type ?? 'cache-data'];
+    if (type === undefined) throw rangeError(`type "${String(options.type)}" is not one of ${Object.keys(TYPES).join(', ')}`);
+    return this.segment(allocateSegments(this.engine, 1, { type, ownerId: 0n, chainIndex: 0 })[0] as number);
+  }
+
+  /**
+   * A segment that is in use.
+   * @throws RangeError for an id that the pool does not have; PmsegError ERR_PMSEG_NO_ENTRY for one that is free, _DAMAGED for one that is damaged
+   */
+  segment(id: number): Segment {
+    const { engine } = this;
+    engine.assertOpen();
+    checkWhole('segment id', id, 0, engine.superblock.segmentCount - 1);
+    const known = this.#segments.get(id);
+    if (known) return known;
+    if (this.catalog.damagedIds.has(id)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has damaged metadata`, { segmentId: id });
+    if (!engine.bank.core.bitmapTest(plan.BITMAP_PTR, id)) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `segment ${id} is free`, { segmentId: id });
+    const segment = new Segment(this, id);
+    this.#segments.set(id, segment);
+    return segment;
+  }
+
+  /**
+   * Gives a raw segment back. Free and durable on return; the Segment object is closed.
+   * @throws PmsegError ERR_PMSEG_BUSY while views of it are lent; _READ_ONLY for segments of objects and logs
+   */
+  free(segment: Segment): void {
+    const { engine } = this;
+    engine.assertWritable();
+    if (!(segment instanceof Segment)) throw typeError('segment', 'a Segment', segment);
+    if (this.#segments.get(segment.id) !== segment) throw new PmsegError('ERR_PMSEG_CLOSED', `segment ${segment.id} was freed or belongs to another pool`, { segmentId: segment.id });
+    const lent = this.#lent.get(segment.id) ?? 0;
+    if (lent > 0) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views of segment ${segment.id} are lent`, { segmentId: segment.id });
+    if (readInfo(engine, segment.id).type !== media.TYPE_CACHE_DATA) throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${segment.id} belongs to an object or a log`, { segmentId: segment.id });
+    releaseSegments(engine, [segment.id]);
+    this.#segments.delete(segment.id);
+    segment.markFreed();
+  }
+
+  /** The segments that are in use, by id. */
+  *segments(): Generator<Segment> {
+    const { bank, superblock } = this.engine;
+    for (let id = 0; id < superblock.highWater; id++) {
+      this.engine.assertOpen();
+      if (bank.core.bitmapTest(plan.BITMAP_PTR, id) && !this.catalog.damagedIds.has(id)) yield this.segment(id);
+    }
+  }
+
+  [Symbol.iterator](): Generator<Segment> {
+    return this.segments();
+  }
+
+  lend(segmentId: number, count: 1 | -1): void {
+    const left = (this.#lent.get(segmentId) ?? 0) + count;
+    if (left > 0) this.#lent.set(segmentId, left);
+    else this.#lent.delete(segmentId);
+  }
+
+  /** A bio in bank 0's arena; `segment.bio` is the better place for copies to and from a segment. Release it. */
+  bio(...lens: number[]): Bio {
+    this.engine.assertOpen();
+    return Bio.allocate(this.engine.bank, lens);
+  }
+
+  // --- Barriers of the whole pool
+
+  /** Waits until everything stored or flushed before, in any segment, is durable. Blocks this thread. */
+  drain(): void {
+    this.engine.assertWritable();
+    this.engine.barrier.drain();
+  }
+
+  /** As `drain`, off this thread; callers that arrive while a barrier is in flight share the next one. */
+  async drainAsync(): Promise<void> {
+    this.engine.assertWritable();
+    await this.engine.barrier.drainAsync();
+  }
+
+  // --- Objects and logs
+
+  /** Objects and logs, by name. */
+  list(): Entry[] {
+    this.engine.assertOpen();
+    return [...this.catalog.entries.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** A writer for a new object: visible, and durable, after its `commit`. */
+  createObject(name: string, options: PutOptions = {}): ObjectWriter {
+    return new ObjectWriter(this, name, options);
+  }
+
+  /** Puts bytes under a name: visible and durable on return. */
+  put(name: string, data: ArrayBufferView, options: PutOptions = {}): Entry {
+    using writer = this.createObject(name, { sizeHint: data?.byteLength, ...options });
+    writer.write(data);
+    return writer.commit();
+  }
+
+  /** A reader of an object. */
+  openObject(name: string): ObjectReader {
+    return new ObjectReader(this, name);
+  }
+
+  /** The bytes of an object, checked against its CRC. */
+  get(name: string): Uint8Array<ArrayBuffer> {
+    const reader = this.openObject(name);
+    const bytes = new Uint8Array(reader.size);
+    let at = 0;
+    for (const chunk of reader.chunks()) {
+      bytes.set(chunk, at);
+      at += chunk.byteLength;
+    }
+    return bytes;
+  }
+
+  /** Removes an object or a log: gone and durable on return. */
+  remove(name: string): void {
+    this.engine.assertWritable();
+    this.#logs.get(name)?.close();
+    this.#logs.delete(name);
+    const entry = this.catalog.entries.get(name);
+    removeEntry(this, name);
+    for (const id of entry?.segmentIds ?? []) {
+      this.#segments.get(id)?.markFreed();
+      this.#segments.delete(id);
+    }
+  }
+
+  /**
+   * Opens a log; the same object for the same name until it is closed.
+   * @param options.create makes it if there is none
+   */
+  log(name: string, options: { create?: boolean } = {}): Log {
+    this.engine.assertOpen();
+    const known = this.#logs.get(name);
+    if (known && !known.closed) return known;
+    const log = options.create && !this.catalog.entries.has(name) ? Log.create(this, name) : new Log(this, name);
+    this.#logs.set(name, log);
+    return log;
+  }
+
+  /**
+   * Closes the pool: puts the clean mark (one superblock update) unless halted, unmaps, gives up the lock. Persists nothing else: what was
+   * not persisted is as unsure as before.
+   * @throws PmsegError ERR_PMSEG_BUSY while views are lent, unless `force`: lent views then read zeros
+   */
+  close(options: { force?: boolean } = {}): void {
+    const { engine } = this;
+    if (engine.closed) return;
+    const lent = [...this.#lent.values()].reduce((sum, count) => sum + count, 0);
+    if (lent > 0 && !options.force) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views are lent: release them before closing`);
+    for (const log of this.#logs.values()) log.close();
+    try {
+      if (engine.medium.writable && !engine.barrier.halted) engine.updateSuperblock({ clean: true });
+    } finally {
+      engine.markClosed();
+      try {
+        engine.medium.close();
+      } finally {
+        this.#lock?.release();
+      }
+    }
+  }
+
+  get closed(): boolean {
+    return this.engine.closed;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Waits for barriers in flight, then closes. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.engine.barrier.settled();
+    this.close();
+  }
+}
+
+/** `require`, held against what the medium promises. */
+function assertGranularity(medium: Medium, options: OpenOptions): void {
+  const wanted = options.require;
+  if (wanted === undefined) return;
+  const rank = GRANULARITIES.indexOf(wanted);
+  if (rank < 0) throw rangeError(`granularity "${String(wanted)}" is not one of ${GRANULARITIES.join(', ')}`);
+  const short = GRANULARITIES.indexOf(medium.granularity) > rank;
+  if (!short && (!medium.forced || options.allowForced)) return;
+  const why = short ? `promises ${medium.granularity}` : `has granularity ${medium.granularity} only because it was forced`;
+  throw new PmsegError('ERR_PMSEG_GRANULARITY', `${medium.path ?? 'the medium'} ${why}; ${wanted} is required`, { path: medium.path });
+}

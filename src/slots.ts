@@ -1,0 +1,231 @@
+/**
+ * Slots: one record, two copies, each in its own 4 KiB page.
+ *
+ * What is always true
+ *   - At rest both copies hold the same bytes. One flipped bit at rest never reverts a state.
+ *   - An update writes the new record over one copy and drains; only then is it in force. Then it writes the same bytes over the other
+ *     copy; that write is durable before the next update of the slot begins.
+ *   - The newest copy that verifies is never the one that is overwritten first, so some copy verifies at every moment.
+ *   - The state of a slot (newest copy, seq, drains begun at the last write) lives in bank 0, where all threads see it.
+ */
+import * as media from '../assembly/media.js';
+import * as plan from '../assembly/plan.js';
+import type { Bank } from './bank.js';
+import type { Barrier } from './barrier.js';
+import { Bio } from './bio.js';
+import { PmsegError } from './errors.js';
+import type { Medium } from './medium.js';
+import { META_IMAGE_OFF, SUPERBLOCK_IMAGE_OFF, TABLE_OFF } from './scratch.js';
+
+export type SlotKind = 'superblock' | 'info' | 'owner';
+
+/** Where a slot's copies and its state are. */
+export interface Slot {
+  readonly kind: SlotKind;
+  readonly segmentId: number | undefined;
+  /** Offsets of the two copies in the pool. */
+  readonly offs: readonly [number, number];
+  /** Bytes of the record. */
+  readonly size: number;
+  /** Where the copies' images are read to, in bank 0. */
+  readonly imagePtrs: readonly [number, number];
+  /** Index of the state's first word in `bank.words`. */
+  readonly stateIndex: number;
+}
+
+/** What the two copies say. */
+export interface Loaded {
+  /** plan.SLOT_… */
+  readonly slotClass: number;
+  /** Index of the newest copy that verifies; meaningless when none does. */
+  readonly newest: number;
+  readonly seq: number;
+  /** Where the newest copy's image is, in bank 0, until the next load. */
+  readonly ptr: number;
+}
+
+export interface Update {
+  readonly slot: Slot;
+  /** Writes the whole record at `ptr` of bank 0, which holds `slot.size` zero bytes; the seal comes after it. */
+  fill(ptr: number): void;
+}
+
+/** Whether a class of slot has a record in force. */
+export function isReadable(slotClass: number): boolean {
+  return slotClass === plan.SLOT_EQUAL || slotClass === plan.SLOT_STEP || slotClass === plan.SLOT_SINGLE;
+}
+
+function pack(slotClass: number, newest: number, seq: number): number {
+  return seq | (newest << plan.SLOT_INDEX_SHIFT) | (slotClass << plan.SLOT_CLASS_SHIFT);
+}
+
+export class Slots {
+  readonly #medium: Medium;
+  readonly #bank: Bank;
+  readonly #barrier: Barrier;
+  #segmentsOff = 0;
+  #segmentSize = 0;
+
+  constructor(medium: Medium, bank: Bank, barrier: Barrier) {
+    this.#medium = medium;
+    this.#bank = bank;
+    this.#barrier = barrier;
+  }
+
+  /** Tells where the segments are, once the superblock is known. */
+  attach(segmentsOff: number, segmentSize: number): void {
+    this.#segmentsOff = segmentsOff;
+    this.#segmentSize = segmentSize;
+  }
+
+  superblock(poolSize: number): Slot {
+    const imagePtr = this.#bank.scratchPtr + SUPERBLOCK_IMAGE_OFF;
+    return {
+      kind: 'superblock',
+      segmentId: undefined,
+      offs: [0, poolSize - media.COPY_SIZE],
+      size: media.SUPERBLOCK_SIZE,
+      imagePtrs: [imagePtr, imagePtr + media.COPY_SIZE],
+      stateIndex: (plan.STATE_PTR + plan.STATE_SUPERBLOCK_SLOT_OFF) / 4,
+    };
+  }
+
+  info(segmentId: number): Slot {
+    return this.#ofSegment(segmentId, 'info', media.SEGMENT_INFO_OFF, media.INFO_SIZE, 0);
+  }
+
+  owner(segmentId: number): Slot {
+    return this.#ofSegment(segmentId, 'owner', media.SEGMENT_OWNER_OFF, media.OWNER_SIZE, 1);
+  }
+
+  #ofSegment(segmentId: number, kind: SlotKind, homeOff: number, size: number, slotIndex: number): Slot {
+    const off = this.#segmentsOff + segmentId * this.#segmentSize + homeOff;
+    const imagePtr = this.#bank.scratchPtr + META_IMAGE_OFF + homeOff;
+    return {
+      kind,
+      segmentId,
+      offs: [off, off + media.COPY_SIZE],
+      size,
+      imagePtrs: [imagePtr, imagePtr + media.COPY_SIZE],
+      stateIndex: (plan.SLOTS_PTR + (segmentId * plan.SLOTS_PER_SEGMENT + slotIndex) * plan.SLOT_STATE_SIZE) / 4,
+    };
+  }
+
+  /** Reads both copies of a slot and remembers what they say. A copy that the medium cannot deliver counts as lost. */
+  load(slot: Slot): Loaded {
+    slot.offs.forEach((off, index) => this.#readImage(off, slot.imagePtrs[index] as number, slot.size));
+    return this.#classify(slot);
+  }
+
+  /** Reads all metadata of a segment at once and returns what its info and its owner slot say. */
+  loadSegment(segmentId: number): { info: Loaded; owner: Loaded } {
+    const [info, owner] = [this.info(segmentId), this.owner(segmentId)];
+    const imagePtr = info.imagePtrs[0];
+    try {
+      this.#medium.read(info.offs[0], this.#bank, imagePtr, media.DATA_OFF);
+    } catch (error) {
+      if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
+      return { info: this.load(info), owner: this.load(owner) };
+    }
+    return { info: this.#classify(info), owner: this.#classify(owner) };
+  }
+
+  #readImage(off: number, ptr: number, size: number): void {
+    try {
+      this.#medium.read(off, this.#bank, ptr, size);
+    } catch (error) {
+      if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
+      // Not zero, for zero would say "never written", and nothing that verifies.
+      this.#bank.bytes.fill(0xff, ptr, ptr + size);
+    }
+  }
+
+  #classify(slot: Slot): Loaded {
+    const bits = this.#bank.core.slotClassify(slot.imagePtrs[0], slot.imagePtrs[1], slot.size);
+    // The second word stays: zero after open, which no drain covers but the first of this pool object, so what a process left
+    // undrained when it died is drained before its slot is updated.
+    this.#bank.words[slot.stateIndex] = bits;
+    const newest = (bits >>> plan.SLOT_INDEX_SHIFT) & 1;
+    return { slotClass: bits >>> plan.SLOT_CLASS_SHIFT, newest, seq: bits & plan.SLOT_SEQ_MASK, ptr: slot.imagePtrs[newest] as number };
+  }
+
+  /** The class that the last load or update of this slot left. */
+  slotClass(slot: Slot): number {
+    return (this.#bank.words[slot.stateIndex] as number) >>> plan.SLOT_CLASS_SHIFT;
+  }
+
+  /**
+   * Updates slots together: all first copies, one drain, all second copies. Each slot is atomic by itself and in force when this
+   * returns; the second copies' drain rides on the next barrier. Costs one drain, two when a second copy of these slots is still on its way.
+   * @throws PmsegError ERR_PMSEG_NO_SPACE when a copy could not be stored: slots then hold the old or the new record
+   */
+  update(updates: readonly Update[]): void {
+    if (updates.length === 0) return;
+    if (updates.some(({ slot }) => !this.#barrier.covers(this.#bank.words[slot.stateIndex + 1] as number))) this.#barrier.drain();
+    const stride = Math.max(...updates.map(({ slot }) => Math.ceil(slot.size / 64) * 64));
+    const recordsPtr = this.#bank.arena.allocate(stride * updates.length);
+    try {
+      updates.forEach(({ slot, fill }, i) => {
+        const ptr = recordsPtr + i * stride;
+        this.#bank.bytes.fill(0, ptr, ptr + slot.size);
+        fill(ptr);
+        this.#bank.core.metaSeal(ptr, slot.size, ((this.#bank.words[slot.stateIndex] as number) + 1) & plan.SLOT_SEQ_MASK);
+      });
+      try {
+        updates.forEach(({ slot }, i) => this.#writeCopy(slot, this.#olderCopy(slot), recordsPtr + i * stride));
+      } catch (error) {
+        // Some first copies may have been stored: what holds is what can be read back.
+        for (const { slot } of updates) this.load(slot);
+        throw error;
+      }
+      this.#barrier.drain();
+      updates.forEach(({ slot }, i) => this.#finish(slot, recordsPtr + i * stride));
+    } finally {
+      this.#bank.arena.release(recordsPtr);
+    }
+  }
+
+  /** The copy that may be overwritten: never the newest one that verifies. */
+  #olderCopy(slot: Slot): number {
+    const bits = this.#bank.words[slot.stateIndex] as number;
+    return bits >>> plan.SLOT_CLASS_SHIFT === plan.SLOT_EQUAL ? 0 : 1 - ((bits >>> plan.SLOT_INDEX_SHIFT) & 1);
+  }
+
+  /** After the drain: the record is in force; write the same bytes over the other copy. */
+  #finish(slot: Slot, recordPtr: number): void {
+    const newest = this.#olderCopy(slot);
+    const seq = this.#bank.bytes[recordPtr + media.META_SEQ_OFF] as number;
+    const { words } = this.#bank;
+    words[slot.stateIndex] = pack(plan.SLOT_SINGLE, newest, seq);
+    try {
+      this.#writeCopy(slot, 1 - newest, recordPtr);
+    } catch (error) {
+      // The update is in force and durable; only its second copy is missing. That is `degraded`, not a failure of the update.
+      if (error instanceof PmsegError && error.code === 'ERR_PMSEG_NO_SPACE') return;
+      throw error;
+    }
+    words[slot.stateIndex] = pack(plan.SLOT_EQUAL, newest, seq);
+    words[slot.stateIndex + 1] = this.#barrier.begun;
+  }
+
+  #writeCopy(slot: Slot, index: number, recordPtr: number): void {
+    const bio = Bio.over(this.#bank, this.#bank.scratchPtr + TABLE_OFF, recordPtr, slot.size);
+    this.#barrier.store(() => this.#medium.write(slot.offs[index] as number, bio, 0, slot.size));
+  }
+
+  /**
+   * Writes the newest copy over the other one: completes updates that a crash cut short, or repairs degraded slots. Newest copies are
+   * made durable first (one drain for all); the writes ride on the next barrier.
+   */
+  complete(slots: readonly Slot[]): void {
+    if (slots.length === 0) return;
+    this.#barrier.drain();
+    for (const slot of slots) {
+      const { slotClass, newest, seq, ptr } = this.load(slot);
+      if (slotClass !== plan.SLOT_STEP && slotClass !== plan.SLOT_SINGLE) continue;
+      this.#writeCopy(slot, 1 - newest, ptr);
+      this.#bank.words[slot.stateIndex] = pack(plan.SLOT_EQUAL, newest, seq);
+      this.#bank.words[slot.stateIndex + 1] = this.#barrier.begun;
+    }
+  }
+}
