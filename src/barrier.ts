@@ -7,7 +7,7 @@
  *   - After a failed drain nothing is known about what arrived, so the pool is halted: no later store or persist succeeds.
  *     A failed drain is never tried again: the second one would succeed and lie.
  */
-import { STATE_DRAINS_BEGUN_OFF, STATE_DRAINS_DONE_OFF, STATE_FLAGS_OFF, STATE_HALTED } from '../assembly/plan.js';
+import { STATE_DRAINS_BEGUN_OFF, STATE_DRAINS_DONE_OFF, STATE_CLOSED, STATE_FLAGS_OFF, STATE_HALTED } from '../assembly/plan.js';
 import type { Bank } from './bank.js';
 import { PmsegError, type PmsegCode } from './errors.js';
 import type { Medium } from './medium.js';
@@ -132,8 +132,9 @@ export class Barrier {
     }
   }
 
-  /** @throws PmsegError ERR_PMSEG_HALTED */
+  /** @throws PmsegError ERR_PMSEG_HALTED, _CLOSED (a barrier that was waiting when the pool was closed) */
   assertRunning(): void {
+    if (this.#bank.stateLoad(STATE_FLAGS_OFF) & STATE_CLOSED) throw new PmsegError('ERR_PMSEG_CLOSED', 'the pool is closed', { path: this.#medium.path });
     if (this.halted) throw new PmsegError('ERR_PMSEG_HALTED', 'a persist failed earlier; open the pool again', { path: this.#medium.path });
   }
 

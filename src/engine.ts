@@ -65,12 +65,15 @@ export class Engine {
   /** Reads the superblock again, now that nobody else can change it, and lays out the banks. */
   attach(): void {
     Object.assign(this.superblock, this.#readSuperblock());
-    const { medium } = this;
+    const { medium, bank } = this;
+    // A medium in memory can be opened again: what an earlier pool object left in the shared state is not this one's.
+    bank.words[(plan.STATE_PTR + plan.STATE_FLAGS_OFF) / 4] = 0;
+    bank.bytes.fill(0, plan.BITMAP_PTR, plan.BITMAP_PTR + Math.ceil(this.superblock.segmentCount / 8));
     const { segmentsOff, segmentSize, segmentCount, dataOff, uuid } = this.superblock;
-    this.dataSize = this.bank.core.segmentDataSize(segmentSize, dataOff);
+    this.dataSize = bank.core.segmentDataSize(segmentSize, dataOff);
     this.slots.attach(segmentsOff, segmentSize);
     medium.attach({ segmentsOff, segmentSize, segmentCount });
-    this.bank.bytes.set(uuidBytes(uuid) as Uint8Array, this.uuidPtr);
+    bank.bytes.set(uuidBytes(uuid) as Uint8Array, this.uuidPtr);
   }
 
   get #name(): string {

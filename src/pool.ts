@@ -136,9 +136,9 @@ export class Pool implements SegmentOwner, Store {
       assertGranularity(medium, options);
       const engine = new Engine(medium);
       if (medium.writable && medium.path !== undefined) lock = new WriterLock(medium.path, medium.mode, native, options.breakLock ?? false);
-      engine.attach();
       // What a writer that died, or whose persist failed, left in the page cache may not be on the medium: look at the medium itself.
       if (medium.writable && !engine.superblock.clean) medium.dropCache();
+      engine.attach();
       return new Pool(engine, scanCatalog(engine, options.onProgress), lock, options);
     } catch (error) {
       lock?.release();

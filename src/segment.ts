@@ -55,6 +55,8 @@ export class Segment {
   readonly id: number;
   readonly #pool: SegmentOwner;
   #freed = false;
+  /** Known to be raw; the type cannot change while the segment is in use. */
+  #raw = false;
 
   constructor(pool: SegmentOwner, id: number) {
     this.#pool = pool;
@@ -117,10 +119,12 @@ export class Segment {
   #writable(): Engine {
     const engine = this.#engine;
     engine.assertWritable();
+    if (this.#raw) return engine;
     const { type } = readInfo(engine, this.id);
     if (type !== TYPE_CACHE_DATA) {
       throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${this.id} belongs to ${TYPE_NAMES[type] === 'log' ? 'a log' : 'an object'}: write through that`, { segmentId: this.id });
     }
+    this.#raw = true;
     return engine;
   }
 

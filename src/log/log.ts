@@ -27,12 +27,10 @@ import type { Entry } from '../catalog.js';
 import { PmsegError, checkWhole, errnos, rangeError } from '../errors.js';
 import { readOwner } from '../records.js';
 import { checkName, findEntry, type Store } from './store.js';
-import { LogWalk, type LogSegment } from './walk.js';
+import { LogWalk, RECORD_LEN_MAX, type LogSegment } from './walk.js';
 
 /** Bytes of records collected before they are written. */
 const BUFFER_SIZE = 1024 * 1024;
-/** Longest record's payload, whatever the segment size: it must fit into the arena beside everything else. */
-export const RECORD_LEN_MAX = 32 * 1024 * 1024;
 
 /** A record as read. */
 export interface LogRecord {

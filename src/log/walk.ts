@@ -23,6 +23,8 @@ export interface LogSegment {
 
 /** Bytes read at once. */
 const WINDOW_SIZE = 1024 * 1024;
+/** Longest record's payload, whatever the segment size: it must fit into the arena beside everything else. */
+export const RECORD_LEN_MAX = 32 * 1024 * 1024;
 
 export class LogWalk {
   readonly #engine: Engine;
@@ -151,8 +153,8 @@ export class LogWalk {
     const header = this.#addressOf(this.#off);
     const len = bank.view.getUint32(header + LOG_LEN_KIND_OFF, true) & LOG_LEN_MASK;
     const size = bank.core.logRecordSize(len);
-    // A record that does not fit is invalid whatever its bytes are: no need to read them.
-    if (size <= remain) this.#require(size, remain);
+    // A record that does not fit, or is longer than any that is written, is invalid whatever its bytes are: no need to read them.
+    if (size <= remain && len <= RECORD_LEN_MAX) this.#require(size, remain);
     return this.#addressOf(this.#off);
   }
 

@@ -203,7 +203,10 @@ export class NativeFile extends Base {
   }
 
   dropCache(): void {
-    this.#native.dropCache(this.fd, 0, this.size);
+    // Dirty pages cannot be dropped, so they are written first; pages whose writing failed earlier are clean to the kernel, and go.
+    this.drain();
+    const result = this.#native.dropCache(this.fd, 0, this.size);
+    if (result < 0) throw systemError('fadvise', -result, { path: this.path });
   }
 
   close(): void {
