@@ -39,11 +39,11 @@ const steps = {
   },
   async host() {
     const { build } = await import('esbuild');
-    for (const folder of ['src', 'tests', 'bench']) rmSync(join(root, 'dist', folder), { recursive: true, force: true });
+    for (const folder of ['src', 'tests']) rmSync(join(root, 'dist', folder), { recursive: true, force: true });
     const shared = ['media', 'plan', 'verdicts'].map((name) => join(root, 'assembly', `${name}.ts`));
     await build({
       absWorkingDir: root,
-      entryPoints: [...sources('src'), ...sources('tests'), ...sources('bench'), ...shared],
+      entryPoints: [...sources('src'), ...sources('tests'), ...shared],
       outbase: root,
       outdir: 'dist',
       format: 'esm',

@@ -36,9 +36,11 @@ export class DaxMedium extends Mapped {
     this.assertGood(off, len);
     const { id, bank, mapOff } = place;
     if (bio.bank === bank) {
-      // The window is one data area to the core: the range was checked against the segment by the caller.
-      const windowLen = this.windows.segmentsPerBank * this.geometry.segmentSize;
-      const result = bank.core.copyFromBio(bank.windowPtr, windowLen, mapOff, len, bio.tablePtr, bio.pieces.length, bio.pos + bioOff);
+      // To the core a whole segment is one data area; the caller has checked the range against the real one.
+      const { segmentSize } = this.geometry;
+      const segmentOff = mapOff % segmentSize;
+      const segmentPtr = bank.windowPtr + mapOff - segmentOff;
+      const result = bank.core.copyFromBio(segmentPtr, segmentSize, segmentOff, len, bio.tablePtr, bio.pieces.length, bio.pos + bioOff);
       if (result < 0 && result !== -errnos.EFAULT) throw systemError('copy', -result, { path: this.path, offset: off, length: len });
       this.#check('flush', this.native.flush(id, this.#unit, mapOff, len), off, len);
     } else {
