@@ -68,6 +68,7 @@ export class DaxMedium extends Mapped {
   }
 
   drain(): void {
+    this.keepGuard();
     if (this.#unsynced) {
       this.file.drain();
       this.#unsynced = false;
@@ -77,6 +78,7 @@ export class DaxMedium extends Mapped {
 
   async drainAsync(): Promise<void> {
     // Lines are flushed by the thread that stored them; only pwrites are worth leaving this thread for.
+    this.keepGuard();
     const unsynced = this.#unsynced;
     this.#check('fence', this.native.fence(), 0, 0);
     if (!unsynced) return this.file.verify();

@@ -37,10 +37,12 @@ export class FileMedium extends Mapped {
   }
 
   drain(): void {
+    this.keepGuard();
     this.file.drain();
   }
 
   drainAsync(): Promise<void> {
+    this.keepGuard();
     return this.file.drainAsync();
   }
 }

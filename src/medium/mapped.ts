@@ -102,6 +102,11 @@ export abstract class Mapped implements Medium {
     return id === undefined ? undefined : { id, bank: this.banks[index] as Bank, mapOff: (off - segmentsOff) % bankLen };
   }
 
+  /** User code can replace the SIGBUS handler (`process.on('SIGBUS')`); before every barrier ours is put in front again. */
+  protected keepGuard(): void {
+    if (this.maps.length > 0 && this.native.guard() !== 1) this.native.guardInstall();
+  }
+
   /** @throws PmsegError ERR_PMSEG_MEDIA when a byte of the range is bad */
   protected assertGood(off: number, len: number): void {
     const bad = this.badOffset(off, len);
