@@ -319,6 +319,40 @@ test('records that could not be judged are not sealed', () => {
   }
 });
 
+test('a crc that fits does not save a record that breaks a rule', () => {
+  const forgeries: [string, boolean, (ptr: number) => void][] = [
+    ['nothing wrong', true, () => {}],
+    ['kind 3', false, (ptr) => view.setUint32(ptr + 4, (3 << 30) | 5, true)],
+    ['padding', false, (ptr) => view.setUint8(ptr + 31, 1)],
+    ['end with a payload', false, (ptr) => view.setUint32(ptr + 4, (media.LOG_KIND_END << 30) | 5, true)],
+    ['sequence 0', false, (ptr) => view.setBigUint64(ptr + 8, 0n, true)],
+    ['sequence that the host cannot count', false, (ptr) => view.setBigUint64(ptr + 8, 2n ** 53n, true)],
+    ['position that the host cannot count', false, (ptr) => view.setBigUint64(ptr + 16, 2n ** 53n, true)],
+  ];
+  for (const [title, valid, change] of forgeries) {
+    freshCursor();
+    core.logCursorEpoch(CURSOR, 4);
+    bytes.fill(0, LOG, LOG + 64);
+    const ptr = LOG + 24;
+    const size = core.logSeal(CURSOR, ptr, 5, media.LOG_KIND_DATA, 1, 8);
+    change(ptr);
+    view.setUint32(ptr, core.crc32c(view.getUint32(CURSOR + plan.CURSOR_SEED_OFF, true), ptr + 4, size - 4), true);
+    assert.is(core.logStep(CURSOR, ptr, size, false), valid ? size : 0, title);
+    cursor.sequence = 0;
+    assert.is(core.logProof(CURSOR, LOG, 24 + size, 0), valid ? 24 : -1, title);
+  }
+});
+
+test('nothing is valid under epoch 0, in which nobody writes', () => {
+  freshCursor();
+  core.logCursorEpoch(CURSOR, 4);
+  const size = core.logSeal(CURSOR, LOG + 24, 5, media.LOG_KIND_DATA, 1, 8);
+  freshCursor();
+  view.setUint32(LOG + 24, core.crc32c(view.getUint32(CURSOR + plan.CURSOR_SEED_OFF, true), LOG + 28, size - 4), true);
+  assert.is(core.logStep(CURSOR, LOG + 24, size, false), 0);
+  assert.is(core.logProof(CURSOR, LOG, 24 + size, 0), -1);
+});
+
 test('headers that claim more than there is are refused without reading it', () => {
   freshCursor();
   core.logCursorEpoch(CURSOR, 4);
