@@ -53,7 +53,10 @@ export interface Catalog {
   readonly orphanIds: number[];
   readonly damagedIds: Set<number>;
   readonly degraded: Degraded[];
-  /** Slots whose update a crash cut short: newest over older completes them. */
+  /**
+   * Slots whose update a crash cut short, whether its first copy was torn or its second one not written: the good copy over the other
+   * completes them. A copy that is bad in a pool that was closed properly is degraded instead, and so is one that cannot be read at all.
+   */
   readonly unfinished: Degraded[];
   /** In use below the high-water mark, orphans included, damaged not. */
   readonly usedCount: number;
@@ -115,7 +118,7 @@ class Scan {
   }
 
   /** Whether a slot has a record in force that obeys the rules. */
-  #judge(segmentId: number, kind: SlotKind, { slotClass }: Loaded, homeOff: number, check: () => number): boolean {
+  #judge(segmentId: number, kind: SlotKind, { slotClass, delivered }: Loaded, homeOff: number, check: () => number): boolean {
     const name = kind.toUpperCase();
     if (!isReadable(slotClass)) {
       const [code, what] =
@@ -127,8 +130,9 @@ class Scan {
       this.damage(segmentId, homeOff, `${name}_${code}`, `${kind} ${what}`);
       return false;
     }
-    if (slotClass === plan.SLOT_SINGLE) this.degraded.push({ kind, segmentId });
-    if (slotClass === plan.SLOT_STEP) this.unfinished.push({ kind, segmentId });
+    const torn = slotClass === plan.SLOT_SINGLE && delivered && !this.#engine.superblock.clean;
+    if (slotClass === plan.SLOT_STEP || torn) this.unfinished.push({ kind, segmentId });
+    else if (slotClass === plan.SLOT_SINGLE) this.degraded.push({ kind, segmentId });
     const verdict = check();
     if (verdict === verdicts.FINE) return true;
     this.damage(segmentId, homeOff, `${name}_INVALID`, `${kind} verifies but breaks a rule (${verdictName(verdict)})`);

@@ -7,6 +7,7 @@ export { Bio } from './bio.js';
 export { ObjectReader, ObjectWriter, type PutOptions } from './log/object.js';
 export { Log, type LogDamage, type LogRecord } from './log/log.js';
 export type { Entry, Finding } from './catalog.js';
+export { checkPool, isSound, type CheckOptions, type CheckResult } from './check.js';
 export { CODES, PmsegError, type PmsegCode } from './errors.js';
 export type { BadRange, Geometry, Granularity, Medium, Mode } from './medium.js';
 export { MemoryMedium, type MemoryOptions, type Operation } from './medium/memory.js';

@@ -42,6 +42,8 @@ export interface Loaded {
   readonly seq: number;
   /** Where the newest copy's image is, in bank 0, until the next load. */
   readonly ptr: number;
+  /** Whether the medium could deliver both copies; a torn copy can be read, a poisoned one cannot. */
+  readonly delivered: boolean;
 }
 
 export interface Update {
@@ -113,8 +115,8 @@ export class Slots {
 
   /** Reads both copies of a slot and remembers what they say. A copy that the medium cannot deliver counts as lost. */
   load(slot: Slot): Loaded {
-    slot.offs.forEach((off, index) => this.#readImage(off, slot.imagePtrs[index] as number, slot.size));
-    return this.#classify(slot);
+    const delivered = slot.offs.map((off, index) => this.#readImage(off, slot.imagePtrs[index] as number, slot.size));
+    return this.#classify(slot, !delivered.includes(false));
   }
 
   /** Reads all metadata of a segment at once and returns what its info and its owner slot say. */
@@ -127,26 +129,29 @@ export class Slots {
       if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
       return { info: this.load(info), owner: this.load(owner) };
     }
-    return { info: this.#classify(info), owner: this.#classify(owner) };
+    return { info: this.#classify(info, true), owner: this.#classify(owner, true) };
   }
 
-  #readImage(off: number, ptr: number, size: number): void {
+  /** Whether the medium delivered the bytes. */
+  #readImage(off: number, ptr: number, size: number): boolean {
     try {
       this.#medium.read(off, this.#bank, ptr, size);
+      return true;
     } catch (error) {
       if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
       // Not zero, for zero would say "never written", and nothing that verifies.
       this.#bank.bytes.fill(0xff, ptr, ptr + size);
+      return false;
     }
   }
 
-  #classify(slot: Slot): Loaded {
+  #classify(slot: Slot, delivered: boolean): Loaded {
     const bits = this.#bank.core.slotClassify(slot.imagePtrs[0], slot.imagePtrs[1], slot.size);
     // The second word stays: zero after open, which no drain covers but the first of this pool object, so what a process left
     // undrained when it died is drained before its slot is updated.
     this.#bank.words[slot.stateIndex] = bits;
     const newest = (bits >>> plan.SLOT_INDEX_SHIFT) & 1;
-    return { slotClass: bits >>> plan.SLOT_CLASS_SHIFT, newest, seq: bits & plan.SLOT_SEQ_MASK, ptr: slot.imagePtrs[newest] as number };
+    return { slotClass: bits >>> plan.SLOT_CLASS_SHIFT, newest, seq: bits & plan.SLOT_SEQ_MASK, ptr: slot.imagePtrs[newest] as number, delivered };
   }
 
   /** The class that the last load or update of this slot left. */

@@ -57,6 +57,12 @@ export class MemoryMedium implements Medium {
     return this.#bank.bytes.slice(WINDOW_PTR_MIN, WINDOW_PTR_MIN + this.size) as Uint8Array<ArrayBuffer>;
   }
 
+  /** Puts other bytes in place of all, as a reboot would find them. For media that no pool has open. */
+  restore(image: Uint8Array): void {
+    if (image.byteLength !== this.size) throw rangeError(`the image has ${image.byteLength} bytes, the medium ${this.size}`);
+    this.#bank.bytes.set(image, WINDOW_PTR_MIN);
+  }
+
   attach(geometry: Geometry): void {
     this.#geometry = geometry;
   }
