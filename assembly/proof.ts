@@ -52,8 +52,8 @@ function plausibleSize(cursorPtr: usize, ptr: usize, remain: u32, badPos: u64, o
   const expected = <u64>changetype<Cursor>(cursorPtr).sequence;
   if ((record.durablePos - badPos) % LOG_ALIGN != 0) return 0;
   if (sequence == 0 || sequence > WHOLE_MAX) return 0;
-  // Each record between takes one number and at least a header.
-  if (expected != 0 && (sequence < expected || sequence - expected > off / LOG_HEADER_SIZE)) return 0;
+  // Each record between takes at most one number and at least a header. Modulo 2^64, this refuses smaller sequences too.
+  if (expected != 0 && sequence - expected > off / LOG_HEADER_SIZE) return 0;
   const size = shapedSize(lenKind, remain);
   return size != 0 && paddingZero(ptr, lenKind, size) ? size : 0;
 }

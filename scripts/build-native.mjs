@@ -21,7 +21,8 @@ const SOURCES = [
   ...['binding', 'binding_args', 'binding_map', 'binding_async', 'x86_64/arch'],
 ].map((name) => join('native', `${name}.c`));
 
-const CFLAGS = '-std=c11 -O2 -fPIC -fvisibility=hidden -pthread -Wall -Wextra -Wpedantic -Wconversion -Werror -D_GNU_SOURCE -DNAPI_VERSION=8'.split(' ');
+const CFLAGS =
+  '-std=c11 -O2 -fPIC -fvisibility=hidden -pthread -Wall -Wextra -Wpedantic -Wconversion -Werror -D_GNU_SOURCE -DNAPI_VERSION=8'.split(' ');
 // nodelete: an addon loaded only by a Worker is unloaded when it exits, and the signal handler with it.
 const LDFLAGS = '-shared -Wl,-z,nodelete -Wl,-z,relro -Wl,-z,now'.split(' ');
 const SANITIZE = '-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'.split(' ');
@@ -29,7 +30,9 @@ const SANITIZE = '-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -f
 /** The compiler as a command with arguments (CC may be `ccache gcc`); `undefined` if there is none. */
 function findCompiler() {
   const wanted = process.env['CC'] ? [process.env['CC']] : ['cc', 'gcc', 'clang'];
-  return wanted.map((command) => command.trim().split(/\s+/)).find(([command, ...args]) => spawnSync(command, [...args, '--version']).status === 0);
+  return wanted
+    .map((command) => command.trim().split(/\s+/))
+    .find(([command, ...args]) => spawnSync(command, [...args, '--version']).status === 0);
 }
 
 function skip(reason) {

@@ -15,8 +15,23 @@ structuredClone(detached.buffer, { transfer: [detached.buffer] });
 const HOSTILE: unknown[] = [
   ...[undefined, null, true, false, '', 'no/such/file', 'nul\0', {}, [], [[]], () => 0, Symbol('x'), 1n],
   ...[-1, -0.5, 0.5, NaN, Infinity, -Infinity, 2 ** 31, 2 ** 32, 2 ** 53, 2 ** 53 + 2, 1e300, 999_999],
-  ...[new Uint8Array(0), new Uint8Array(8), detached, new Float64Array(1), new Uint16Array(4), new DataView(new ArrayBuffer(8)), new ArrayBuffer(8)],
-  new Proxy({}, { get: () => { throw new Error('trap'); } }),
+  ...[
+    new Uint8Array(0),
+    new Uint8Array(8),
+    detached,
+    new Float64Array(1),
+    new Uint16Array(4),
+    new DataView(new ArrayBuffer(8)),
+    new ArrayBuffer(8),
+  ],
+  new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error('trap');
+      },
+    },
+  ),
   [new Uint8Array(1), 2],
 ];
 
@@ -34,7 +49,8 @@ test('every function of the door exists, and nothing else', () => {
 async function refuses(name: string, call: Call, args: unknown[]): Promise<void> {
   const answer = await call(...args);
   if (HARMLESS.has(name)) return;
-  if (typeof answer !== 'number' || answer >= 0) assert.unreachable(`${name}(${args.map((arg) => typeof arg).join(', ')}) answered ${String(answer)}`);
+  if (typeof answer !== 'number' || answer >= 0)
+    assert.unreachable(`${name}(${args.map((arg) => typeof arg).join(', ')}) answered ${String(answer)}`);
 }
 
 test('no combination of wrong first arguments is accepted', async () => {

@@ -59,15 +59,34 @@ const scenarios: Record<string, (...args: string[]) => unknown> = {
     const flushed = [shim.flush(id, 1, 0, MIB), shim.flush(id, 2, 0, MIB)];
     const early = { remap: shim.remap(id, 11 * PAGE, PAGE), epoch: shim.badEpoch() };
     shim.truncate(fd, MIB);
-    const part = { remap: shim.remap(id, 11 * PAGE, PAGE), epoch: shim.badEpoch(), bad: shim.badTest(id, 0, MIB), byte: bytes[PTR + 11 * PAGE], next: bytes[PTR + 12 * PAGE] };
+    const part = {
+      remap: shim.remap(id, 11 * PAGE, PAGE),
+      epoch: shim.badEpoch(),
+      bad: shim.badTest(id, 0, MIB),
+      byte: bytes[PTR + 11 * PAGE],
+      next: bytes[PTR + 12 * PAGE],
+    };
     const rest = { remap: shim.remap(id, 12 * PAGE, MIB - 12 * PAGE), bad: shim.badTest(id, 0, MIB) };
     bytes[PTR + 12 * PAGE] = 77;
     const reached = new Uint8Array(1);
     shim.pread(fd, reached, 0, 1, 12 * PAGE);
-    // Once repaired, the next truncation is a new fault.
+    // Once repaired, the same page faults anew.
     shim.truncate(fd, 0);
-    const again = { byte: bytes[PTR], faults: faults(), bad: shim.badTest(id, 0, MIB) };
-    return { before, tailByte, after, stored, flushed, early, part, rest, reached: reached[0], again, unmap: shim.unmap(id), zero: bytes[PTR + 12 * PAGE] };
+    const again = { byte: bytes[PTR + 12 * PAGE], faults: faults(), bad: shim.badTest(id, 0, MIB) };
+    return {
+      before,
+      tailByte,
+      after,
+      stored,
+      flushed,
+      early,
+      part,
+      rest,
+      reached: reached[0],
+      again,
+      unmap: shim.unmap(id),
+      zero: bytes[PTR + 12 * PAGE],
+    };
   },
 
   /** Kernel copies from and to lost pages fail without any signal. */
@@ -88,7 +107,14 @@ const scenarios: Record<string, (...args: string[]) => unknown> = {
     const { fd, bytes, id, faults } = map(path as string, MIB);
     shim.truncate(fd, 0);
     const out = new Uint8Array(100).fill(1);
-    const seen = [faults(), shim.copyOut(id, 0, out, 0, 100), faults(), shim.copyIn(id, 0, out, 0, 100), shim.copyPlain(id, 0, out, 0, 100), faults()];
+    const seen = [
+      faults(),
+      shim.copyOut(id, 0, out, 0, 100),
+      faults(),
+      shim.copyIn(id, 0, out, 0, 100),
+      shim.copyPlain(id, 0, out, 0, 100),
+      faults(),
+    ];
     shim.truncate(fd, MIB);
     const readOnly = shim.open(path as string, constants.O_RDONLY, 0);
     const other = shim.map(bytes, PTR + MIB, MIB, readOnly, 0, 1, FAULTS_PTR);
@@ -114,18 +140,30 @@ const scenarios: Record<string, (...args: string[]) => unknown> = {
         parentPort.postMessage('ready');
         while (!Atomics.load(words, stop)) {
           for (let off = size - page; off >= 0; off -= page) {
+            const epoch = native.badEpoch();
             const bad = native.badTest(id, off, page) >= 0;
             if (Atomics.load(words, (ptr + off) / 4) !== 0 || bad) continue;
             zeros++;
-            if (Atomics.load(words, faultsPtr / 4) === 0 || native.badTest(id, off, page) < 0) silent++;
+            const told = Atomics.load(words, faultsPtr / 4) !== 0 && native.badTest(id, off, page) >= 0;
+            // A repair in between has made the page good again, and says so.
+            if (!told && native.badEpoch() === epoch) silent++;
           }
         }
         native.unmap(id);
         parentPort.postMessage({ zeros, silent });
       });`;
-    const workerData = { door: new URL('../../src/native.js', import.meta.url).href, id, bytes, ptr: PTR, size, page: PAGE, faultsPtr: FAULTS_PTR };
+    const workerData = {
+      door: new URL('../../src/native.js', import.meta.url).href,
+      id,
+      bytes,
+      ptr: PTR,
+      size,
+      page: PAGE,
+      faultsPtr: FAULTS_PTR,
+    };
     const workers = Array.from({ length: 4 }, () => new Worker(source, { eval: true, workerData }));
-    const heard = (worker: Worker): Promise<unknown> => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
+    const heard = (worker: Worker): Promise<unknown> =>
+      new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
     await Promise.all(workers.map(heard));
     const ends = workers.map(heard);
     const ones = new Uint8Array(size).fill(1);
@@ -141,7 +179,12 @@ const scenarios: Record<string, (...args: string[]) => unknown> = {
     }
     Atomics.store(new Int32Array(bytes.buffer), FAULTS_PTR / 4 + 16, 1);
     const said = (await Promise.all(ends)) as { zeros: number; silent: number }[];
-    return { rounds, faults: faults(), zeros: said.reduce((sum, one) => sum + one.zeros, 0), silent: said.reduce((sum, one) => sum + one.silent, 0) };
+    return {
+      rounds,
+      faults: faults(),
+      zeros: said.reduce((sum, one) => sum + one.zeros, 0),
+      silent: said.reduce((sum, one) => sum + one.silent, 0),
+    };
   },
 
   /** Without anybody before us a foreign fault ends the process, as it would have. */
@@ -180,7 +223,16 @@ const scenarios: Record<string, (...args: string[]) => unknown> = {
     const through = { byte: bytes[PTR + 5 * PAGE], faults: faults(), seen: stranger.counts()[0] };
     const installed = [shim.guardInstall(), shim.guardInstall(), shim.guard()];
     shim.truncate(fd, 0);
-    return { replaced, through, installed, byte: bytes[PTR], faults: faults(), bad: shim.badTest(id, 0, PAGE), read: stranger.fault(), seen: stranger.counts()[0] };
+    return {
+      replaced,
+      through,
+      installed,
+      byte: bytes[PTR],
+      faults: faults(),
+      bad: shim.badTest(id, 0, PAGE),
+      read: stranger.fault(),
+      seen: stranger.counts()[0],
+    };
   },
 
   /** `process.on('SIGBUS')` takes the signal; it is noticed and taken back, again and again, and JavaScript still gets what is not ours. */
@@ -200,7 +252,14 @@ const scenarios: Record<string, (...args: string[]) => unknown> = {
       shim.guardInstall();
     }
     shim.truncate(fd, 0);
-    return { guards: [...new Set(guards.slice(1, 3))], before: guards[0], heard, byte: bytes[PTR], faults: faults(), bad: shim.badTest(id, 0, 1) };
+    return {
+      guards: [...new Set(guards.slice(1, 3))],
+      before: guards[0],
+      heard,
+      byte: bytes[PTR],
+      faults: faults(),
+      bad: shim.badTest(id, 0, 1),
+    };
   },
 
   /** Poisoned pages, as memory that has failed: `count` of them, every other page. */

@@ -58,6 +58,12 @@ export function isTmpfs(path: string): boolean {
   }
 }
 
+/** A test of the page cache's own doings, which a file system that is nothing but page cache does not have. */
+export function onDisk(test: Suite, title: string, body: () => unknown): void {
+  if (isTmpfs(tmpdir())) test.skip(title, `${tmpdir()} is tmpfs; set TMPDIR to a folder on a disk`);
+  else test(title, body);
+}
+
 export interface ChildEnd {
   signal: string | null;
   status: number | null;
@@ -83,6 +89,13 @@ export function childWith(env: Record<string, string>, scenario: string, ...args
     // A process that died has said nothing; the caller looks at the signal.
   }
   return { signal, status, stderr, said };
+}
+
+/** What a scenario said that must neither die nor throw. */
+export function survivor(scenario: string, ...args: string[]): Record<string, unknown> {
+  const { signal, status, said, stderr } = child(scenario, ...args);
+  if (signal !== null || status !== 0) throw new Error(`${scenario}: signal ${signal}, status ${status}\n${stderr}`);
+  return said;
 }
 
 /** Some bytes that no neighbour has. */
