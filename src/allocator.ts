@@ -63,7 +63,7 @@ export function allocateSegments(engine: Engine, count: number, purpose: Purpose
       engine.slots.update(batch.map((id) => infoUpdate(engine, id, purpose.type, ids[(order.get(id) as number) + 1])));
     }
   } catch (error) {
-    releaseUnused(engine, ids);
+    undoAllocation(engine, ids);
     throw error;
   }
   return ids;
@@ -86,12 +86,23 @@ function ownerUpdate(engine: Engine, id: number, purpose: Purpose, order: number
   };
 }
 
-/** After a failed allocation: ids whose info still says free may be taken again. */
-function releaseUnused(engine: Engine, ids: readonly number[]): void {
-  const { bank, slots, superblock } = engine;
+/** After a failed allocation: what was taken is given back, as far as that can be done now. */
+function undoAllocation(engine: Engine, ids: readonly number[]): void {
+  const { bank, slots, superblock, barrier } = engine;
+  // Nothing can be stored any more; the next writable open frees what belongs to nobody.
+  if (barrier.halted) return;
+  const used: number[] = [];
   for (const id of ids) {
     const { slotClass, ptr } = id < superblock.highWater ? slots.load(slots.info(id)) : { slotClass: plan.SLOT_EMPTY, ptr: 0 };
-    if (slotClass === plan.SLOT_EMPTY || (isReadable(slotClass) && bank.core.infoType(ptr) === media.TYPE_FREE)) bank.core.bitmapClear(plan.BITMAP_PTR, id);
+    const free = slotClass === plan.SLOT_EMPTY || (isReadable(slotClass) && bank.core.infoType(ptr) === media.TYPE_FREE);
+    if (free) bank.core.bitmapClear(plan.BITMAP_PTR, id);
+    else used.push(id);
+  }
+  try {
+    releaseSegments(engine, used);
+  } catch (error) {
+    // Want of room, again. They stay taken until the next writable open, which finds them orphaned; the first error is the one to report.
+    if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_NO_SPACE') throw error;
   }
 }
 
