@@ -43,7 +43,9 @@ function runFile(file) {
       const bad = failed > 0 || status !== 0;
       sum.failed += bad ? Math.max(failed, 1) : 0;
       const seconds = ((performance.now() - begin) / 1000).toFixed(1);
-      console.log(`${bad ? 'FAIL' : 'ok  '} ${relative(folder, file)}  ${ran ? `${passed} passed` : 'ran no test'}${skips ? `, ${skips} skipped` : ''}  ${seconds} s`);
+      console.log(
+        `${bad ? 'FAIL' : 'ok  '} ${relative(folder, file)}  ${ran ? `${passed} passed` : 'ran no test'}${skips ? `, ${skips} skipped` : ''}  ${seconds} s`,
+      );
       if (bad) console.log(`${text}\n(exit status ${status}, signal ${signal})`);
       else for (const line of text.split('\n')) if (/^(SKIP|SEED|NOTE)\b/.test(line)) console.log(`     ${line}`);
       resolve();

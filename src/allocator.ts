@@ -51,7 +51,10 @@ export function allocateSegments(engine: Engine, count: number, purpose: Purpose
     while (ids.length < count) {
       const id = bank.core.bitmapTake(plan.BITMAP_PTR, superblock.segmentCount);
       if (id < 0) {
-        throw new PmsegError('ERR_PMSEG_FULL', `the pool has no ${count} free segments of its ${superblock.segmentCount}`, { path: engine.medium.path, errno: errnos.ENOSPC });
+        throw new PmsegError('ERR_PMSEG_FULL', `the pool has no ${count} free segments of its ${superblock.segmentCount}`, {
+          path: engine.medium.path,
+          errno: errnos.ENOSPC,
+        });
       }
       ids.push(id);
     }
@@ -162,7 +165,8 @@ export function updateHead(engine: Engine, headId: number, changes: Partial<Owne
   const { slots, bank } = engine;
   const slot = slots.owner(headId);
   const { slotClass, ptr } = slots.load(slot);
-  if (!isReadable(slotClass)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${headId} has lost its owner record`, { segmentId: headId });
+  if (!isReadable(slotClass))
+    throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${headId} has lost its owner record`, { segmentId: headId });
   const record = bank.bytes.slice(ptr, ptr + media.OWNER_SIZE);
   const head = { ...readOwner(bank.view, ptr), ...changes };
   slots.update([

@@ -37,7 +37,9 @@ export class Arena {
     const index = this.#free.findIndex(([, have]) => have >= need);
     const piece = this.#free[index];
     if (!piece) {
-      throw new PmsegError('ERR_PMSEG_BUSY', `no ${len} contiguous bytes left of the ${this.#size} for bios; ${this.used} are in use`, { length: len });
+      throw new PmsegError('ERR_PMSEG_BUSY', `no ${len} contiguous bytes left of the ${this.#size} for bios; ${this.used} are in use`, {
+        length: len,
+      });
     }
     const [ptr, have] = piece;
     if (have === need) this.#free.splice(index, 1);

@@ -34,7 +34,9 @@ export class Bank {
     try {
       this.memory = new WebAssembly.Memory({ initial: BANK_SIZE / WASM_PAGE, maximum: BANK_SIZE / WASM_PAGE, shared: true });
     } catch (cause) {
-      throw new PmsegError('ERR_PMSEG_UNSUPPORTED', `no address space for bank ${index}: each takes 8–10 GiB of it (see ulimit -v)`, { cause });
+      throw new PmsegError('ERR_PMSEG_UNSUPPORTED', `no address space for bank ${index}: each takes 8–10 GiB of it (see ulimit -v)`, {
+        cause,
+      });
     }
     this.bytes = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);

@@ -134,7 +134,8 @@ export class Barrier {
 
   /** @throws PmsegError ERR_PMSEG_HALTED, _CLOSED (a barrier that was waiting when the pool was closed) */
   assertRunning(): void {
-    if (this.#bank.stateLoad(STATE_FLAGS_OFF) & STATE_CLOSED) throw new PmsegError('ERR_PMSEG_CLOSED', 'the pool is closed', { path: this.#medium.path });
+    if (this.#bank.stateLoad(STATE_FLAGS_OFF) & STATE_CLOSED)
+      throw new PmsegError('ERR_PMSEG_CLOSED', 'the pool is closed', { path: this.#medium.path });
     if (this.halted) throw new PmsegError('ERR_PMSEG_HALTED', 'a persist failed earlier; open the pool again', { path: this.#medium.path });
   }
 

@@ -51,7 +51,12 @@ export class Bio {
   static from(views: ArrayBufferView | readonly ArrayBufferView[]): Bio {
     const list = Array.isArray(views) ? views : [views];
     if (list.length > BVEC_COUNT_MAX) throw rangeError(`${list.length} pieces are more than ${BVEC_COUNT_MAX}`);
-    return new Bio(list.map((view, index) => bytesOf(`piece ${index}`, view)), undefined, 0, 0);
+    return new Bio(
+      list.map((view, index) => bytesOf(`piece ${index}`, view)),
+      undefined,
+      0,
+      0,
+    );
   }
 
   /**
@@ -115,15 +120,20 @@ export class Bio {
   check(bioOff: number, len: number): void {
     if (this.#released) throw new PmsegError('ERR_PMSEG_CLOSED', 'the bio was released');
     for (let i = 0; i < this.pieces.length; i++) {
-      if (this.pieces[i]?.byteLength !== this.#lengths[i]) throw typeError(`piece ${i} of the bio`, `${this.#lengths[i]} bytes`, 'a detached buffer');
+      if (this.pieces[i]?.byteLength !== this.#lengths[i])
+        throw typeError(`piece ${i} of the bio`, `${this.#lengths[i]} bytes`, 'a detached buffer');
     }
     checkWhole('bio offset', bioOff, 0, Number.MAX_SAFE_INTEGER);
     if (bioOff > this.remain || len > this.remain - bioOff) {
-      throw new PmsegError('ERR_PMSEG_SHORT_COPY', `the bio has ${Math.max(0, this.remain - bioOff)} bytes at ${bioOff}, the copy needs ${len}`, {
-        errno: 5,
-        offset: bioOff,
-        length: len,
-      });
+      throw new PmsegError(
+        'ERR_PMSEG_SHORT_COPY',
+        `the bio has ${Math.max(0, this.remain - bioOff)} bytes at ${bioOff}, the copy needs ${len}`,
+        {
+          errno: 5,
+          offset: bioOff,
+          length: len,
+        },
+      );
     }
   }
 

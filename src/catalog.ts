@@ -87,7 +87,13 @@ class Scan {
 
   damage(segmentId: number, homeOff: number, code: string, message: string): void {
     const { segmentsOff, segmentSize } = this.#engine.superblock;
-    this.findings.push({ severity: 'damage', code, segmentId, offset: segmentsOff + segmentId * segmentSize + homeOff, message: `segment ${segmentId}: ${message}` });
+    this.findings.push({
+      severity: 'damage',
+      code,
+      segmentId,
+      offset: segmentsOff + segmentId * segmentSize + homeOff,
+      message: `segment ${segmentId}: ${message}`,
+    });
   }
 
   /** Reads one segment's metadata. Marks it in the bitmap unless it is free. */
@@ -95,7 +101,9 @@ class Scan {
     const { slots, bank, superblock } = this.#engine;
     const { info, owner } = slots.loadSegment(id);
     const good = this.#judge(id, 'info', info, media.SEGMENT_INFO_OFF, () => bank.core.infoCheck(info.ptr, id, superblock.segmentCount));
-    const goodOwner = this.#judge(id, 'owner', owner, media.SEGMENT_OWNER_OFF, () => bank.core.ownerCheck(owner.ptr, this.#engine.uuidPtr, id));
+    const goodOwner = this.#judge(id, 'owner', owner, media.SEGMENT_OWNER_OFF, () =>
+      bank.core.ownerCheck(owner.ptr, this.#engine.uuidPtr, id),
+    );
     if (!good || !goodOwner) {
       this.damagedIds.add(id);
       bank.core.bitmapSet(plan.BITMAP_PTR, id);
@@ -156,7 +164,8 @@ class Scan {
       const index = next?.owner.chainIndex ?? 0;
       const follows = index === current.owner.chainIndex + 1 || (index > current.owner.chainIndex && index <= trimmedTo);
       if (!next || next.owner.ownerId !== head.owner.ownerId || next.owner.kind !== head.owner.kind || !follows) {
-        damage = `segment ${current.id} is followed by segment ${current.next}, which is ${next ? 'not its continuation' : this.damagedIds.has(current.next) ? 'damaged' : 'not in use'}`;
+        const what = next ? 'not its continuation' : this.damagedIds.has(current.next) ? 'damaged' : 'not in use';
+        damage = `segment ${current.id} is followed by segment ${current.next}, which is ${what}`;
         this.damage(current.id, media.SEGMENT_INFO_OFF, 'CHAIN_BROKEN', `${kind} "${head.owner.name}": ${damage}`);
         break;
       }
@@ -192,7 +201,14 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
   const byOwner = new Map(heads.map((head) => [head.owner.ownerId, head]));
   for (const head of heads) {
     const old = head.owner.replaces === 0n ? undefined : byOwner.get(head.owner.replaces);
-    if (old && old !== head && old.owner.name === head.owner.name && old.owner.kind === media.TYPE_OBJECT && head.owner.kind === media.TYPE_OBJECT) replaced.add(old.id);
+    if (
+      old &&
+      old !== head &&
+      old.owner.name === head.owner.name &&
+      old.owner.kind === media.TYPE_OBJECT &&
+      head.owner.kind === media.TYPE_OBJECT
+    )
+      replaced.add(old.id);
   }
 
   const entries = new Map<string, Entry>();
@@ -207,7 +223,12 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
     if (entry.damage) doubtful.add(head.owner.ownerId);
     const other = entries.get(entry.name);
     if (other) {
-      scan.damage(head.id, media.SEGMENT_OWNER_OFF, 'NAME_TWICE', `"${entry.name}" is also the name of what begins at segment ${other.headId}`);
+      scan.damage(
+        head.id,
+        media.SEGMENT_OWNER_OFF,
+        'NAME_TWICE',
+        `"${entry.name}" is also the name of what begins at segment ${other.headId}`,
+      );
       doubtful.add(head.owner.ownerId);
     } else entries.set(entry.name, entry);
   }
@@ -218,7 +239,13 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
     const head = byOwner.get(owner.ownerId);
     const proven = head ? !doubtful.has(owner.ownerId) : scan.damagedIds.size === 0;
     if (proven) orphanIds.push(id);
-    else scan.damage(id, media.SEGMENT_OWNER_OFF, 'UNREACHED', `belongs to an owner whose chain is damaged (${owner.kind === media.TYPE_LOG ? 'log' : 'object'}, index ${owner.chainIndex})`);
+    else
+      scan.damage(
+        id,
+        media.SEGMENT_OWNER_OFF,
+        'UNREACHED',
+        `belongs to an owner whose chain is damaged (${owner.kind === media.TYPE_LOG ? 'log' : 'object'}, index ${owner.chainIndex})`,
+      );
   }
   onProgress?.(highWater, highWater);
   const { findings, damagedIds, degraded, unfinished, usedCount } = scan;

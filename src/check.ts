@@ -41,7 +41,9 @@ class Check {
     this.#pool = pool;
     this.#options = options;
     const { dataSize } = pool;
-    this.#total = pool.list().reduce((sum, entry) => sum + (entry.kind === 'object' ? entry.head.byteLen : entry.segmentIds.length * dataSize), 0);
+    this.#total = pool
+      .list()
+      .reduce((sum, entry) => sum + (entry.kind === 'object' ? entry.head.byteLen : entry.segmentIds.length * dataSize), 0);
   }
 
   #progress(bytes: number): void {
@@ -65,9 +67,16 @@ class Check {
   recovery(): void {
     const { catalog, recovered } = this.#pool;
     if (!this.#pool.status().clean) {
-      this.findings.push({ severity: 'note', code: 'UNCLEAN', segmentId: undefined, offset: 0, message: 'the pool was not closed; recovery does not depend on it' });
+      this.findings.push({
+        severity: 'note',
+        code: 'UNCLEAN',
+        segmentId: undefined,
+        offset: 0,
+        message: 'the pool was not closed; recovery does not depend on it',
+      });
     }
-    const unfinished = (slot: Degraded): Finding => this.#ofSlot('note', 'UPDATE_UNFINISHED', slot, 'has an update that was cut short after it was in force');
+    const unfinished = (slot: Degraded): Finding =>
+      this.#ofSlot('note', 'UPDATE_UNFINISHED', slot, 'has an update that was cut short after it was in force');
     const orphan = (segmentId: number): Finding => ({
       severity: 'note',
       code: 'ORPHAN',
@@ -84,13 +93,16 @@ class Check {
     const pool = this.#pool;
     const { slots } = pool.engine;
     const found = pool.status().degraded;
-    const report = (slot: Degraded): Finding => this.#ofSlot('damage', `${slot.kind.toUpperCase()}_DEGRADED`, slot, 'has only one good copy; --repair writes the other one again');
+    const report = (slot: Degraded): Finding =>
+      this.#ofSlot('damage', `${slot.kind.toUpperCase()}_DEGRADED`, slot, 'has only one good copy; --repair writes the other one again');
     if (!this.#options.repair || found.length === 0) {
       this.findings.push(...found.map(report));
       return;
     }
     if (found.some(({ kind }) => kind === 'superblock')) pool.engine.completeSuperblock();
-    slots.complete(found.flatMap(({ kind, segmentId }) => (kind === 'superblock' || segmentId === undefined ? [] : [slots[kind](segmentId)])));
+    slots.complete(
+      found.flatMap(({ kind, segmentId }) => (kind === 'superblock' || segmentId === undefined ? [] : [slots[kind](segmentId)])),
+    );
     pool.drain();
     this.repaired.push(...found.map(report));
   }
@@ -100,7 +112,13 @@ class Check {
     const { segmentsOff, segmentSize } = this.#pool.engine.superblock;
     for (const { off, len } of this.#pool.status().badRanges) {
       const segmentId = Math.floor((off - segmentsOff) / segmentSize);
-      this.findings.push({ severity: 'damage', code: 'BAD_RANGE', segmentId, offset: off, message: `segment ${segmentId}: the medium cannot deliver ${len} bytes at ${off}` });
+      this.findings.push({
+        severity: 'damage',
+        code: 'BAD_RANGE',
+        segmentId,
+        offset: off,
+        message: `segment ${segmentId}: the medium cannot deliver ${len} bytes at ${off}`,
+      });
     }
   }
 
@@ -117,7 +135,9 @@ class Check {
       }
       const { info, owner } = engine.slots.loadSegment(id);
       if (info.slotClass === plan.SLOT_EMPTY && owner.slotClass === plan.SLOT_EMPTY) continue;
-      const free = [plan.SLOT_EMPTY, plan.SLOT_EQUAL, plan.SLOT_SINGLE].includes(info.slotClass) && engine.bank.core.infoType(info.ptr) === media.TYPE_FREE;
+      const free =
+        [plan.SLOT_EMPTY, plan.SLOT_EQUAL, plan.SLOT_SINGLE].includes(info.slotClass) &&
+        engine.bank.core.infoType(info.ptr) === media.TYPE_FREE;
       this.findings.push({
         severity: 'note',
         code: free ? 'MARK_UNFINISHED' : 'STRAY_BYTES',
@@ -154,7 +174,14 @@ class Check {
   #log(name: string, headId: number): void {
     const log = this.#pool.log(name);
     const segmentId = headId;
-    if (log.torn) this.findings.push({ severity: 'note', code: 'TORN_TAIL', segmentId, offset: undefined, message: `log "${name}" ends at ${log.end} before an append that was cut short` });
+    if (log.torn)
+      this.findings.push({
+        severity: 'note',
+        code: 'TORN_TAIL',
+        segmentId,
+        offset: undefined,
+        message: `log "${name}" ends at ${log.end} before an append that was cut short`,
+      });
     if (log.damage) {
       const { position, provedBy } = log.damage;
       const message = `log "${name}" is damaged at ${position}, as ${provedBy} proves: records before it are good, appends are refused until it is cut`;
@@ -164,10 +191,21 @@ class Check {
 
   #failed(name: string, kind: string, headId: number, error: PmsegError): void {
     // A broken chain is in the catalog's findings already.
-    if (error.code === 'ERR_PMSEG_DAMAGED' && this.findings.some(({ code, message }) => code.startsWith('CHAIN_') && message.includes(`"${name}"`))) return;
+    if (
+      error.code === 'ERR_PMSEG_DAMAGED' &&
+      this.findings.some(({ code, message }) => code.startsWith('CHAIN_') && message.includes(`"${name}"`))
+    )
+      return;
     const code = error.code === 'ERR_PMSEG_CORRUPT' ? 'DATA_CORRUPT' : error.code === 'ERR_PMSEG_MEDIA' ? 'DATA_LOST' : 'DATA_UNREADABLE';
-    const offset = error.segmentId === undefined || error.offset === undefined ? undefined : this.#pool.engine.poolOff(error.segmentId, error.offset);
-    this.findings.push({ severity: 'damage', code, segmentId: error.segmentId ?? headId, offset, message: `${kind} "${name}": ${error.message}` });
+    const offset =
+      error.segmentId === undefined || error.offset === undefined ? undefined : this.#pool.engine.poolOff(error.segmentId, error.offset);
+    this.findings.push({
+      severity: 'damage',
+      code,
+      segmentId: error.segmentId ?? headId,
+      offset,
+      message: `${kind} "${name}": ${error.message}`,
+    });
   }
 }
 

@@ -70,7 +70,15 @@ export interface Core {
    * Writes an unsealed owner record. State is NONE for free and raw segments (their owner id is zero, whatever lies at `ownerIdPtr`),
    * BUILDING for others. `uuidPtr` has UUID_SIZE bytes, `ownerIdPtr` 8.
    */
-  ownerFill(ptr: number, uuidPtr: number, segmentId: number, kind: number, ownerIdPtr: number, generation: number, chainIndex: number): void;
+  ownerFill(
+    ptr: number,
+    uuidPtr: number,
+    segmentId: number,
+    kind: number,
+    ownerIdPtr: number,
+    generation: number,
+    chainIndex: number,
+  ): void;
   /** Verdict on the owner record of segment `segmentId` in the pool with that uuid. */
   ownerCheck(ptr: number, uuidPtr: number, segmentId: number): number;
   /** Whether both records belong to one object or log: same kind, same owner id. Never true for free or raw segments. */
@@ -135,9 +143,25 @@ export interface Core {
    * EFAULT after the copy if the bank's medium has faulted since open: then only the bad-range table can tell whether these bytes are
    * good. A piece may overlap the data (memmove); pieces move one after the other.
    */
-  copyToBio(dataPtr: number, dataSize: number, dataOff: number, dataLen: number, bvecsPtr: number, bvecCount: number, bioOff: number): number;
+  copyToBio(
+    dataPtr: number,
+    dataSize: number,
+    dataOff: number,
+    dataLen: number,
+    bvecsPtr: number,
+    bvecCount: number,
+    bioOff: number,
+  ): number;
   /** The same in the other direction: from the bio to the segment data. */
-  copyFromBio(dataPtr: number, dataSize: number, dataOff: number, dataLen: number, bvecsPtr: number, bvecCount: number, bioOff: number): number;
+  copyFromBio(
+    dataPtr: number,
+    dataSize: number,
+    dataOff: number,
+    dataLen: number,
+    bvecsPtr: number,
+    bvecCount: number,
+    bioOff: number,
+  ): number;
   /** Bytes in all bvecs of a table. */
   bvecLen(bvecsPtr: number, bvecCount: number): number;
 

@@ -159,7 +159,8 @@ class Volatile {
     for (let off = first; off < begin + bytes.byteLength; off += size) this.#atomAt(off);
     this.newest.set(bytes, begin);
     for (let off = first; off < begin + bytes.byteLength; off += size) this.#atomAt(off).values.push(this.newest.slice(off, off + size));
-    for (let line = Math.floor(begin / LINE_SIZE) * LINE_SIZE; line < begin + bytes.byteLength; line += LINE_SIZE) this.#flushed.delete(line);
+    for (let line = Math.floor(begin / LINE_SIZE) * LINE_SIZE; line < begin + bytes.byteLength; line += LINE_SIZE)
+      this.#flushed.delete(line);
   }
 
   #flush(begin: number, len: number): void {
@@ -273,12 +274,20 @@ class Explorer {
   /** What recovery and oracle do to the medium. */
   #trace: Operation[] = [];
 
-  constructor(recording: Recording, oracle: (outcome: Outcome) => void, options: Required<ExploreOptions>, random: (limit: number) => number) {
+  constructor(
+    recording: Recording,
+    oracle: (outcome: Outcome) => void,
+    options: Required<ExploreOptions>,
+    random: (limit: number) => number,
+  ) {
     this.#recording = recording;
     this.#oracle = oracle;
     this.#options = options;
     this.#random = random;
-    this.#medium = new MemoryMedium(recording.initial, { granularity: recording.granularity, onOperation: (operation) => this.#trace.push(operation) });
+    this.#medium = new MemoryMedium(recording.initial, {
+      granularity: recording.granularity,
+      onOperation: (operation) => this.#trace.push(operation),
+    });
     this.summary = { images: 0, distinct: 0, points: 0, again: 0, seed: options.seed };
   }
 
@@ -294,7 +303,8 @@ class Explorer {
       const image = base.slice();
       atoms.forEach(({ off, values }, i) => image.set(values[choice[i] as number] as Uint8Array, off));
       const trace = this.#look(image, at, name);
-      if (mayCrashAgain && this.#options.againCount > 0 && this.summary.images % this.#options.againEvery === 0) this.#again(image, trace, at, name);
+      if (mayCrashAgain && this.#options.againCount > 0 && this.summary.images % this.#options.againEvery === 0)
+        this.#again(image, trace, at, name);
     }
     this.summary.distinct = this.#seen.size;
   }
@@ -323,7 +333,11 @@ class Explorer {
   #again(image: Uint8Array, trace: readonly Operation[], at: number, where: string): void {
     const state = new Volatile(this.#recording.granularity, image);
     const stops = new Set(Array.from({ length: this.#options.againCount }, () => this.#random(trace.length + 1)));
-    const inner = { ...this.#options, exhaustiveMax: Math.min(16, this.#options.exhaustiveMax), sampleCount: Math.min(4, this.#options.sampleCount) };
+    const inner = {
+      ...this.#options,
+      exhaustiveMax: Math.min(16, this.#options.exhaustiveMax),
+      sampleCount: Math.min(4, this.#options.sampleCount),
+    };
     trace.forEach((operation, i) => {
       state.apply(operation);
       if (!stops.has(i)) return;

@@ -37,7 +37,12 @@ export interface CreateOptions extends FormatOptions {
 
 /** The two superblocks' bytes for a new pool. Pure: the same options give the same bytes. */
 export function newSuperblock(bank: Bank, poolSize: number, options: FormatOptions): Uint8Array<ArrayBuffer> {
-  const segmentSize = checkWhole('segment size', options.segmentSize ?? media.SEGMENT_SIZE_DEFAULT, media.SEGMENT_SIZE_MIN, media.SEGMENT_SIZE_MAX);
+  const segmentSize = checkWhole(
+    'segment size',
+    options.segmentSize ?? media.SEGMENT_SIZE_DEFAULT,
+    media.SEGMENT_SIZE_MIN,
+    media.SEGMENT_SIZE_MAX,
+  );
   if ((segmentSize & (segmentSize - 1)) !== 0) throw rangeError(`segment size ${segmentSize} is not a power of two`);
   const { label = '' } = options;
   if (typeof label !== 'string') throw typeError('label', 'a string', label);

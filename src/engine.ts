@@ -55,7 +55,10 @@ export class Engine {
     this.barrier = new Barrier(medium, this.bank);
     this.slots = new Slots(medium, this.bank, this.barrier);
     if (medium.size < media.COPY_COUNT * media.COPY_SIZE) {
-      throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} has ${medium.size} bytes; a pool has more`, { path: medium.path, length: medium.size });
+      throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} has ${medium.size} bytes; a pool has more`, {
+        path: medium.path,
+        length: medium.size,
+      });
     }
     const lastPage = Math.floor(medium.size / media.COPY_SIZE) * media.COPY_SIZE;
     this.#superblockSlot = this.slots.superblock(lastPage);
@@ -85,14 +88,19 @@ export class Engine {
     const { slotClass, ptr } = this.slots.load(slot);
     const at = { path: this.medium.path, offset: 0, length: media.SUPERBLOCK_SIZE };
     const { core } = this.bank;
-    if (slotClass === plan.SLOT_SPLIT) throw new PmsegError('ERR_PMSEG_DAMAGED', `the two superblocks of ${this.#name} belong to different states`, at);
+    if (slotClass === plan.SLOT_SPLIT)
+      throw new PmsegError('ERR_PMSEG_DAMAGED', `the two superblocks of ${this.#name} belong to different states`, at);
     if (!isReadable(slotClass)) {
-      if (!slot.imagePtrs.some((copyPtr) => core.superblockMagic(copyPtr))) throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} is not a pool`, at);
+      if (!slot.imagePtrs.some((copyPtr) => core.superblockMagic(copyPtr)))
+        throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} is not a pool`, at);
       throw new PmsegError('ERR_PMSEG_CORRUPT', `both superblocks of ${this.#name} are corrupt`, at);
     }
     const verdict = core.superblockCheck(ptr, this.medium.size, this.medium.writable);
     if (verdict !== verdicts.FINE) {
-      const [code, what] = SUPERBLOCK_ERRORS.get(verdict) ?? ['ERR_PMSEG_DAMAGED', `has a superblock that contradicts itself (${verdictName(verdict)})`];
+      const [code, what] = SUPERBLOCK_ERRORS.get(verdict) ?? [
+        'ERR_PMSEG_DAMAGED',
+        `has a superblock that contradicts itself (${verdictName(verdict)})`,
+      ];
       throw new PmsegError(code, `${this.#name} ${what}`, at);
     }
     return readSuperblock(this.bank.view, ptr);
@@ -149,7 +157,11 @@ export class Engine {
   /** @throws PmsegError ERR_PMSEG_CLOSED, _READ_ONLY, _HALTED */
   assertWritable(): void {
     this.assertOpen();
-    if (!this.medium.writable) throw new PmsegError('ERR_PMSEG_READ_ONLY', `${this.#name} is open for reading only`, { path: this.medium.path, errno: errnos.EROFS });
+    if (!this.medium.writable)
+      throw new PmsegError('ERR_PMSEG_READ_ONLY', `${this.#name} is open for reading only`, {
+        path: this.medium.path,
+        errno: errnos.EROFS,
+      });
     this.barrier.assertRunning();
   }
 
@@ -181,7 +193,8 @@ export class Engine {
       try {
         if (bio.bank === bank) {
           const result = bank.core.copyToBio(dataPtr, this.dataSize, off, len, bio.tablePtr, bio.pieces.length, bio.pos + bioOff);
-          if (result < 0 && result !== verdicts.EFAULT) throw new PmsegError('ERR_PMSEG_IO', 'the core refused the copy', { errno: -result });
+          if (result < 0 && result !== verdicts.EFAULT)
+            throw new PmsegError('ERR_PMSEG_IO', 'the core refused the copy', { errno: -result });
         } else {
           let from = dataPtr + off;
           for (const slice of bio.slices(bioOff, len)) {

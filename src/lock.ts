@@ -72,10 +72,14 @@ function isStale(holder: Holder | undefined, self: Holder): boolean {
 
 function locked(path: string, lockPath: string, holder: Holder | undefined): PmsegError {
   const who = holder ? `process ${holder.pid} (${holder.mode} mode)` : 'an unknown holder';
-  return new PmsegError('ERR_PMSEG_LOCKED', `${path} is open for writing by ${who}; if that is not so, remove ${lockPath} or open with breakLock`, {
-    path,
-    errno: errnos.EAGAIN,
-  });
+  return new PmsegError(
+    'ERR_PMSEG_LOCKED',
+    `${path} is open for writing by ${who}; if that is not so, remove ${lockPath} or open with breakLock`,
+    {
+      path,
+      errno: errnos.EAGAIN,
+    },
+  );
 }
 
 export class WriterLock {
@@ -106,7 +110,8 @@ export class WriterLock {
     const result = native.lock(fd, true);
     if (result < 0) {
       native.close(fd);
-      if (result === -errnos.EAGAIN || result === -errnos.EACCES) throw locked(this.#path, this.#lockPath, parseHolder(readText(this.#lockPath)));
+      if (result === -errnos.EAGAIN || result === -errnos.EACCES)
+        throw locked(this.#path, this.#lockPath, parseHolder(readText(this.#lockPath)));
       throw systemError('lock', -result, { path: this.#path });
     }
     this.#native = native;

@@ -97,7 +97,10 @@ export class Pool implements SegmentOwner, Store {
     this.#lock = lock;
     this.#wasClean = engine.superblock.clean;
     this.#ownerSeed = options.ownerSeed;
-    this.recovered = { orphanIds: engine.medium.writable ? [...catalog.orphanIds] : [], completed: engine.medium.writable ? [...catalog.unfinished] : [] };
+    this.recovered = {
+      orphanIds: engine.medium.writable ? [...catalog.orphanIds] : [],
+      completed: engine.medium.writable ? [...catalog.unfinished] : [],
+    };
     if (engine.medium.writable) this.#recover();
   }
 
@@ -128,8 +131,10 @@ export class Pool implements SegmentOwner, Store {
    * @throws PmsegError ERR_PMSEG_NOT_POOL, _VERSION, _TRUNCATED, _CORRUPT, _DAMAGED, _LOCKED, _GRANULARITY, _READ_ONLY, _IO. Nothing is changed then.
    */
   static open(target: string | Medium, options: OpenOptions = {}): Pool {
-    if (typeof target !== 'string' && (typeof target !== 'object' || target === null)) throw typeError('pool', 'a path or a Medium', target);
-    if (typeof target === 'string' && (target === '' || target.includes('\0'))) throw typeError('path', 'a non-empty string without NUL', target);
+    if (typeof target !== 'string' && (typeof target !== 'object' || target === null))
+      throw typeError('pool', 'a path or a Medium', target);
+    if (typeof target === 'string' && (target === '' || target.includes('\0')))
+      throw typeError('path', 'a non-empty string without NUL', target);
     const medium = typeof target === 'string' ? openMedium(target, options) : target;
     let lock: WriterLock | undefined;
     try {
@@ -153,7 +158,11 @@ export class Pool implements SegmentOwner, Store {
     // The first barrier: everything that a dead writer left undrained is durable after it.
     engine.updateSuperblock({ epoch: engine.superblock.epoch + 1, clean: false });
     const { slots } = engine;
-    slots.complete(catalog.unfinished.flatMap(({ kind, segmentId }) => (kind === 'superblock' || segmentId === undefined ? [] : [slots[kind](segmentId)])));
+    slots.complete(
+      catalog.unfinished.flatMap(({ kind, segmentId }) =>
+        kind === 'superblock' || segmentId === undefined ? [] : [slots[kind](segmentId)],
+      ),
+    );
     catalog.unfinished.length = 0;
     releaseSegments(engine, catalog.orphanIds);
     catalog.orphanIds.length = 0;
@@ -166,7 +175,11 @@ export class Pool implements SegmentOwner, Store {
     const last = segments.at(-1);
     const liveIndex = Math.min(Math.floor(entry.head.trimPos / this.engine.dataSize), last?.index ?? 0);
     dropDead(this, entry.headId, segments, liveIndex, (kept) => {
-      this.catalog.entries.set(entry.name, { ...entry, segmentIds: kept.map(({ id }) => id), chainIndexes: kept.map(({ index }) => index) });
+      this.catalog.entries.set(entry.name, {
+        ...entry,
+        segmentIds: kept.map(({ id }) => id),
+        chainIndexes: kept.map(({ index }) => index),
+      });
     });
   }
 
@@ -223,7 +236,8 @@ export class Pool implements SegmentOwner, Store {
   #degraded(): Degraded[] {
     const { slots, superblockClass } = this.engine;
     return this.catalog.degraded.filter(
-      ({ kind, segmentId }) => (kind === 'superblock' || segmentId === undefined ? superblockClass : slots.slotClass(slots[kind](segmentId))) === plan.SLOT_SINGLE,
+      ({ kind, segmentId }) =>
+        (kind === 'superblock' || segmentId === undefined ? superblockClass : slots.slotClass(slots[kind](segmentId))) === plan.SLOT_SINGLE,
     );
   }
 
@@ -257,7 +271,8 @@ export class Pool implements SegmentOwner, Store {
     const known = this.#segments.get(id);
     if (known) return known;
     if (this.catalog.damagedIds.has(id)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has damaged metadata`, { segmentId: id });
-    if (!engine.bank.core.bitmapTest(plan.BITMAP_PTR, id)) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `segment ${id} is free`, { segmentId: id });
+    if (!engine.bank.core.bitmapTest(plan.BITMAP_PTR, id))
+      throw new PmsegError('ERR_PMSEG_NO_ENTRY', `segment ${id} is free`, { segmentId: id });
     const segment = new Segment(this, id);
     this.#segments.set(id, segment);
     return segment;
@@ -271,10 +286,12 @@ export class Pool implements SegmentOwner, Store {
     const { engine } = this;
     engine.assertWritable();
     if (!(segment instanceof Segment)) throw typeError('segment', 'a Segment', segment);
-    if (this.#segments.get(segment.id) !== segment) throw new PmsegError('ERR_PMSEG_CLOSED', `segment ${segment.id} was freed or belongs to another pool`, { segmentId: segment.id });
+    if (this.#segments.get(segment.id) !== segment)
+      throw new PmsegError('ERR_PMSEG_CLOSED', `segment ${segment.id} was freed or belongs to another pool`, { segmentId: segment.id });
     const lent = this.#lent.get(segment.id) ?? 0;
     if (lent > 0) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views of segment ${segment.id} are lent`, { segmentId: segment.id });
-    if (readInfo(engine, segment.id).type !== media.TYPE_CACHE_DATA) throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${segment.id} belongs to an object or a log`, { segmentId: segment.id });
+    if (readInfo(engine, segment.id).type !== media.TYPE_CACHE_DATA)
+      throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${segment.id} belongs to an object or a log`, { segmentId: segment.id });
     releaseSegments(engine, [segment.id]);
     this.#segments.delete(segment.id);
     segment.markFreed();

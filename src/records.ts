@@ -87,7 +87,11 @@ export function readSuperblock(view: DataView<ArrayBufferLike>, ptr: number): Su
 }
 
 /** Writes the fields that change during a pool's life; the others stay as they are in the record. */
-export function writeSuperblock(view: DataView<ArrayBufferLike>, ptr: number, fields: Pick<Superblock, 'clean' | 'highWater' | 'epoch'>): void {
+export function writeSuperblock(
+  view: DataView<ArrayBufferLike>,
+  ptr: number,
+  fields: Pick<Superblock, 'clean' | 'highWater' | 'epoch'>,
+): void {
   view.setUint32(ptr + media.SUPERBLOCK_STATE_OFF, fields.clean ? media.STATE_CLEAN : media.STATE_DIRTY, true);
   view.setUint32(ptr + media.SUPERBLOCK_HIGH_WATER_OFF, fields.highWater, true);
   view.setBigUint64(ptr + media.SUPERBLOCK_EPOCH_OFF, BigInt(fields.epoch), true);

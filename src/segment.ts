@@ -97,7 +97,8 @@ export class Segment {
   setNext(next: Segment | undefined): void {
     const engine = this.#writable();
     if (next === this) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${this.id} cannot follow itself`, { segmentId: this.id });
-    if (next && next.#pool !== this.#pool) throw new PmsegError('ERR_PMSEG_NO_ENTRY', 'the next segment belongs to another pool', { segmentId: next.id });
+    if (next && next.#pool !== this.#pool)
+      throw new PmsegError('ERR_PMSEG_NO_ENTRY', 'the next segment belongs to another pool', { segmentId: next.id });
     if (next) void next.#writable();
     linkSegment(engine, this.id, next?.id);
   }
@@ -109,7 +110,10 @@ export class Segment {
   *chain(): Generator<Segment> {
     const seen = new Set<number>();
     for (let segment: Segment | undefined = this; segment; segment = segment.next) {
-      if (seen.has(segment.id)) throw new PmsegError('ERR_PMSEG_DAMAGED', `the chain of segment ${this.id} comes back to segment ${segment.id}`, { segmentId: segment.id });
+      if (seen.has(segment.id))
+        throw new PmsegError('ERR_PMSEG_DAMAGED', `the chain of segment ${this.id} comes back to segment ${segment.id}`, {
+          segmentId: segment.id,
+        });
       seen.add(segment.id);
       yield segment;
     }
@@ -122,7 +126,11 @@ export class Segment {
     if (this.#raw) return engine;
     const { type } = readInfo(engine, this.id);
     if (type !== TYPE_CACHE_DATA) {
-      throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${this.id} belongs to ${TYPE_NAMES[type] === 'log' ? 'a log' : 'an object'}: write through that`, { segmentId: this.id });
+      throw new PmsegError(
+        'ERR_PMSEG_READ_ONLY',
+        `segment ${this.id} belongs to ${TYPE_NAMES[type] === 'log' ? 'a log' : 'an object'}: write through that`,
+        { segmentId: this.id },
+      );
     }
     this.#raw = true;
     return engine;
@@ -249,8 +257,12 @@ export class Segment {
     const engine = this.#engine;
     const { info, owner } = engine.slots.loadSegment(this.id);
     const degraded: SlotKind[] = [];
-    for (const [kind, { slotClass }] of [['info', info], ['owner', owner]] as const) {
-      if (!isReadable(slotClass)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${this.id} has lost its ${kind} record`, { segmentId: this.id });
+    for (const [kind, { slotClass }] of [
+      ['info', info],
+      ['owner', owner],
+    ] as const) {
+      if (!isReadable(slotClass))
+        throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${this.id} has lost its ${kind} record`, { segmentId: this.id });
       if (slotClass !== SLOT_EQUAL) degraded.push(kind);
     }
     engine.assertGood(this.id, 0, this.dataSize);

@@ -151,7 +151,13 @@ export class Slots {
     // undrained when it died is drained before its slot is updated.
     this.#bank.words[slot.stateIndex] = bits;
     const newest = (bits >>> plan.SLOT_INDEX_SHIFT) & 1;
-    return { slotClass: bits >>> plan.SLOT_CLASS_SHIFT, newest, seq: bits & plan.SLOT_SEQ_MASK, ptr: slot.imagePtrs[newest] as number, delivered };
+    return {
+      slotClass: bits >>> plan.SLOT_CLASS_SHIFT,
+      newest,
+      seq: bits & plan.SLOT_SEQ_MASK,
+      ptr: slot.imagePtrs[newest] as number,
+      delivered,
+    };
   }
 
   /** The class that the last load or update of this slot left. */

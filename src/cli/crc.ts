@@ -5,7 +5,11 @@ import { poolOptions, withPool, type PoolOptions } from './open.js';
 import { EXIT, Progress, answer } from './terminal.js';
 
 export function crc(program: Command): void {
-  const command = program.command('crc').description('CRC-32C of an object, read and compared').argument('<pool>', 'path of the pool').argument('<name>', 'of the object');
+  const command = program
+    .command('crc')
+    .description('CRC-32C of an object, read and compared')
+    .argument('<pool>', 'path of the pool')
+    .argument('<name>', 'of the object');
   poolOptions(command, false).action(async (path: string, name: string, options: PoolOptions) => {
     const progress = new Progress(`crc ${name}`, options.json);
     await withPool(path, options, true, (pool) => {

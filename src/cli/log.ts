@@ -47,7 +47,8 @@ async function appendInput(log: Log, input: NodeJS.ReadableStream, whole: boolea
     append([Buffer.concat(pieces)]);
   } else {
     // latin1 keeps every byte, so lines need not be UTF-8.
-    for await (const line of createInterface({ input: input.setEncoding('latin1'), crlfDelay: Infinity })) append([Buffer.from(line, 'latin1')]);
+    for await (const line of createInterface({ input: input.setEncoding('latin1'), crlfDelay: Infinity }))
+      append([Buffer.from(line, 'latin1')]);
   }
   log.persist();
   return { count, first };
@@ -66,7 +67,9 @@ async function cat(pool: Pool, name: string, options: CatOptions): Promise<void>
   if (options.json) await pour(Buffer.from('{"records":['));
   for (const { position, data } of pool.log(name).recordsSync({ from })) {
     if (options.json) {
-      await pour(Buffer.from(`${separator}${JSON.stringify({ position, length: data.byteLength, base64: Buffer.from(data).toString('base64') })}`));
+      await pour(
+        Buffer.from(`${separator}${JSON.stringify({ position, length: data.byteLength, base64: Buffer.from(data).toString('base64') })}`),
+      );
       separator = ',';
     } else {
       await pour(data);
@@ -79,7 +82,10 @@ async function cat(pool: Pool, name: string, options: CatOptions): Promise<void>
 export function log(program: Command): void {
   const group = program.command('log').description('append-only records');
   const verb = (name: string, description: string, writes: boolean): Command =>
-    poolOptions(group.command(name).description(description).argument('<pool>', 'path of the pool').argument('<name>', 'of the log'), writes);
+    poolOptions(
+      group.command(name).description(description).argument('<pool>', 'path of the pool').argument('<name>', 'of the log'),
+      writes,
+    );
 
   verb('append', 'append one record a line, durable before the exit; makes the log if there is none', true)
     .argument('[file]', 'file to read, - for stdin', '-')
@@ -90,7 +96,9 @@ export function log(program: Command): void {
         const target = pool.log(name, { create: true });
         return { ...(await appendInput(target, input, options.whole ?? false)), end: target.end };
       });
-      answer(options.json, { name, count, first, end }, [`${name}: ${count} records appended${first === undefined ? '' : `, the first at ${first}`}, end ${end}`]);
+      answer(options.json, { name, count, first, end }, [
+        `${name}: ${count} records appended${first === undefined ? '' : `, the first at ${first}`}, end ${end}`,
+      ]);
     });
 
   verb('cat', 'print the records, each with a newline', false)
@@ -121,6 +129,10 @@ export function log(program: Command): void {
   verb('info', 'positions, segments, damage', false).action(async (path: string, name: string, options: PoolOptions) => {
     const shown = await withPool(path, options, true, (pool) => describe(pool, name));
     const lines = Object.entries(shown).filter(([, value]) => value !== undefined);
-    answer(options.json, shown, lines.map(([key, value]) => `${key.padEnd(9)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`));
+    answer(
+      options.json,
+      shown,
+      lines.map(([key, value]) => `${key.padEnd(9)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`),
+    );
   });
 }

@@ -22,8 +22,14 @@ const program = new Command('pmseg')
   .version(version)
   .showHelpAfterError(false)
   .exitOverride()
-  .configureOutput({ writeErr: (text) => (json ? undefined : process.stderr.write(text)), outputError: (text, write) => write(text.replace(/^error: /, 'pmseg: ')) })
-  .addHelpText('after', '\nSizes: 512, 1e9, 64KiB, 16MiB, 4GiB.\nExit status: 0 fine; 1 damage, or a negative answer; 2 bad usage, not a pool, unreadable.');
+  .configureOutput({
+    writeErr: (text) => (json ? undefined : process.stderr.write(text)),
+    outputError: (text, write) => write(text.replace(/^error: /, 'pmseg: ')),
+  })
+  .addHelpText(
+    'after',
+    '\nSizes: 512, 1e9, 64KiB, 16MiB, 4GiB.\nExit status: 0 fine; 1 damage, or a negative answer; 2 bad usage, not a pool, unreadable.',
+  );
 
 for (const verb of [create, info, put, get, ls, rm, crc, log, check]) verb(program);
 

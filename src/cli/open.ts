@@ -57,5 +57,6 @@ function closeQuietly(pool: Pool): void {
 
 function warnForced(pool: Pool): void {
   const { forced, granularity } = pool.status();
-  if (forced) process.stderr.write(`pmseg: granularity ${granularity} is forced by PMSEG_FORCE_GRANULARITY: it is not what this machine promises\n`);
+  if (forced)
+    process.stderr.write(`pmseg: granularity ${granularity} is forced by PMSEG_FORCE_GRANULARITY: it is not what this machine promises\n`);
 }

@@ -77,6 +77,8 @@ export function put(program: Command): void {
       }
     });
     const { byteLen, dataCrc } = entry.head;
-    answer(options.json, { name, size: byteLen, crc: hex(dataCrc), segments: entry.segmentIds.length }, [`${name}: ${byteLen} bytes, CRC-32C ${hex(dataCrc)}`]);
+    answer(options.json, { name, size: byteLen, crc: hex(dataCrc), segments: entry.segmentIds.length }, [
+      `${name}: ${byteLen} bytes, CRC-32C ${hex(dataCrc)}`,
+    ]);
   });
 }

@@ -26,7 +26,8 @@ const NEGATIVE = new Set<PmsegCode>([
 /** Damage of the pool itself, found at open, means that nothing could be looked at. */
 export function exitStatusOf(error: unknown, opened: boolean): number {
   if (!(error instanceof PmsegError) || !NEGATIVE.has(error.code)) return EXIT.unusable;
-  if (!opened && (error.code === 'ERR_PMSEG_CORRUPT' || error.code === 'ERR_PMSEG_DAMAGED' || error.code === 'ERR_PMSEG_MEDIA')) return EXIT.unusable;
+  if (!opened && (error.code === 'ERR_PMSEG_CORRUPT' || error.code === 'ERR_PMSEG_DAMAGED' || error.code === 'ERR_PMSEG_MEDIA'))
+    return EXIT.unusable;
   return EXIT.negative;
 }
 
@@ -36,7 +37,10 @@ export function reportError(error: unknown, json: boolean): void {
     const shown =
       error instanceof PmsegError
         ? error.toJSON()
-        : { code: (error as { code?: string }).code ?? 'ERR_PMSEG_INTERNAL', message: error instanceof Error ? error.message : String(error) };
+        : {
+            code: (error as { code?: string }).code ?? 'ERR_PMSEG_INTERNAL',
+            message: error instanceof Error ? error.message : String(error),
+          };
     process.stdout.write(`${JSON.stringify({ error: shown })}\n`);
   } else process.stderr.write(`pmseg: ${error instanceof Error ? error.message : String(error)}\n`);
 }

@@ -103,7 +103,8 @@ export class Log {
   static create(store: Store, name: string): Log {
     const { engine, catalog } = store;
     engine.assertWritable();
-    if (catalog.entries.has(checkName(name))) throw new PmsegError('ERR_PMSEG_EXISTS', `"${name}" exists`, { path: engine.medium.path, errno: errnos.EEXIST });
+    if (catalog.entries.has(checkName(name)))
+      throw new PmsegError('ERR_PMSEG_EXISTS', `"${name}" exists`, { path: engine.medium.path, errno: errnos.EEXIST });
     const head = { state: OWNER_COMMITTED, name, byteLen: 0, dataCrc: 0, trimPos: 0, replaces: 0n };
     const ids = allocateSegments(engine, 1, { type: TYPE_LOG, ownerId: store.newOwnerId(), chainIndex: 0, head });
     const headId = ids[0] as number;
@@ -204,10 +205,14 @@ export class Log {
     if (this.#sealed) throw new PmsegError('ERR_PMSEG_SEALED', `log "${this.name}" is sealed`);
     if (this.#damage) {
       const { position, provedBy } = this.#damage;
-      throw new PmsegError('ERR_PMSEG_DAMAGED', `log "${this.name}" is damaged at ${position} (proved by what lies at ${provedBy}): cut it before appending`, {
-        segmentId: this.#segmentAt(position).id,
-        offset: position % this.#store.engine.dataSize,
-      });
+      throw new PmsegError(
+        'ERR_PMSEG_DAMAGED',
+        `log "${this.name}" is damaged at ${position} (proved by what lies at ${provedBy}): cut it before appending`,
+        {
+          segmentId: this.#segmentAt(position).id,
+          offset: position % this.#store.engine.dataSize,
+        },
+      );
     }
   }
 
@@ -397,7 +402,8 @@ export class Log {
     engine.assertWritable();
     const wanted = this.#end;
     await engine.barrier.drainAsync(this.#prepare);
-    if (this.durable < wanted) throw new PmsegError('ERR_PMSEG_HALTED', `log "${this.name}" is durable up to ${this.#durable}, not ${wanted}`);
+    if (this.durable < wanted)
+      throw new PmsegError('ERR_PMSEG_HALTED', `log "${this.name}" is durable up to ${this.#durable}, not ${wanted}`);
   }
 
   /** Appends one record and waits, off this thread, until it is durable. Calls that overlap share barriers. */
@@ -491,7 +497,11 @@ export class Log {
     const dropped = this.#segments.filter(({ index }) => index > segment.index);
     // Unlinked before it is given up: a chain never points to a free segment.
     if (this.#nextOf(segment) || this.#entry.damage) linkSegment(engine, segment.id, undefined);
-    if (dropped.length > 0) releaseSegments(engine, dropped.map(({ id }) => id));
+    if (dropped.length > 0)
+      releaseSegments(
+        engine,
+        dropped.map(({ id }) => id),
+      );
     this.#segments = kept;
     this.#end = this.#flushed = this.#durable = position;
     this.#undrained = [];
@@ -538,7 +548,8 @@ export class Log {
     try {
       let stop = walk.end < position ? walk.next() : 'end';
       while (stop === 'record' && walk.end < position) stop = walk.next();
-      if (walk.end !== position) throw rangeError(`no record of log "${this.name}" begins at ${position}; the nearest place to cut is ${walk.end}`);
+      if (walk.end !== position)
+        throw rangeError(`no record of log "${this.name}" begins at ${position}; the nearest place to cut is ${walk.end}`);
       return { sequence: Math.max(1, walk.sequence), epoch: walk.epoch };
     } finally {
       walk.release();
@@ -580,11 +591,20 @@ function isZeroAhead(engine: Store['engine'], walk: LogWalk): boolean {
 }
 
 /** Unlinks and frees a log's segments between the head and the one with index `liveIndex`. */
-export function dropDead(store: Store, headId: number, segments: readonly LogSegment[], liveIndex: number, keep: (kept: LogSegment[]) => void): void {
+export function dropDead(
+  store: Store,
+  headId: number,
+  segments: readonly LogSegment[],
+  liveIndex: number,
+  keep: (kept: LogSegment[]) => void,
+): void {
   const dead = segments.filter(({ index }) => index > 0 && index < liveIndex);
   if (dead.length === 0) return;
   const kept = segments.filter(({ index }) => index === 0 || index >= liveIndex);
   linkSegment(store.engine, headId, kept[1]?.id);
   keep(kept);
-  releaseSegments(store.engine, dead.map(({ id }) => id));
+  releaseSegments(
+    store.engine,
+    dead.map(({ id }) => id),
+  );
 }

@@ -56,7 +56,10 @@ export class ObjectWriter {
   #replaced(): Entry | undefined {
     const entry = this.#store.catalog.entries.get(this.name);
     if (entry && (entry.kind === 'log' || !this.#options.replace)) {
-      throw new PmsegError('ERR_PMSEG_EXISTS', `"${this.name}" exists${entry.kind === 'log' ? ' and is a log' : ''}`, { path: this.#store.engine.medium.path, errno: errnos.EEXIST });
+      throw new PmsegError('ERR_PMSEG_EXISTS', `"${this.name}" exists${entry.kind === 'log' ? ' and is a log' : ''}`, {
+        path: this.#store.engine.medium.path,
+        errno: errnos.EEXIST,
+      });
     }
     return entry;
   }
@@ -131,7 +134,8 @@ export class ObjectWriter {
     try {
       return allocateSegments(engine, wanted, purpose);
     } catch (error) {
-      if (wanted === needed || !(error instanceof PmsegError) || (error.code !== 'ERR_PMSEG_FULL' && error.code !== 'ERR_PMSEG_NO_SPACE')) throw error;
+      if (wanted === needed || !(error instanceof PmsegError) || (error.code !== 'ERR_PMSEG_FULL' && error.code !== 'ERR_PMSEG_NO_SPACE'))
+        throw error;
       return allocateSegments(engine, needed, purpose);
     }
   }
@@ -230,11 +234,15 @@ export class ObjectReader {
     checkWhole('position', position, 0, Number.MAX_SAFE_INTEGER);
     const total = Math.min(checkWhole('length', len, 0, Number.MAX_SAFE_INTEGER), Math.max(0, this.size - position));
     const { engine, catalog } = this.#store;
-    if (catalog.entries.get(this.name) !== this.#entry) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `"${this.name}" was removed or replaced`);
+    if (catalog.entries.get(this.name) !== this.#entry)
+      throw new PmsegError('ERR_PMSEG_NO_ENTRY', `"${this.name}" was removed or replaced`);
     for (let done = 0; done < total; ) {
       const at = position + done;
       const segmentId = this.#entry.segmentIds[Math.floor(at / engine.dataSize)];
-      if (segmentId === undefined) throw new PmsegError('ERR_PMSEG_DAMAGED', `"${this.name}" is cut off at ${at} of ${this.size} bytes: ${this.#entry.damage}`, { offset: at });
+      if (segmentId === undefined)
+        throw new PmsegError('ERR_PMSEG_DAMAGED', `"${this.name}" is cut off at ${at} of ${this.size} bytes: ${this.#entry.damage}`, {
+          offset: at,
+        });
       const off = at % engine.dataSize;
       const take = Math.min(total - done, engine.dataSize - off);
       engine.copyToBio(segmentId, off, take, bio, bioOff + done);
@@ -266,7 +274,10 @@ export class ObjectReader {
         yield bio.bytes.subarray(0, count);
       }
       if (crc !== this.storedCrc) {
-        throw new PmsegError('ERR_PMSEG_CORRUPT', `the data of "${this.name}" has CRC-32C ${hex(crc)}, stored is ${hex(this.storedCrc)}`, { segmentId: this.#entry.headId, length: this.size });
+        throw new PmsegError('ERR_PMSEG_CORRUPT', `the data of "${this.name}" has CRC-32C ${hex(crc)}, stored is ${hex(this.storedCrc)}`, {
+          segmentId: this.#entry.headId,
+          length: this.size,
+        });
       }
       return crc;
     } finally {

@@ -28,6 +28,11 @@ export function checkName(name: unknown): string {
 export function findEntry(store: Store, name: string, kind: Entry['kind']): Entry {
   const entry = store.catalog.entries.get(checkName(name));
   if (!entry) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `there is no "${name}" in the pool`, { path: store.engine.medium.path });
-  if (entry.kind !== kind) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `"${name}" is ${entry.kind === 'log' ? 'a log' : 'an object'}, not ${kind === 'log' ? 'a log' : 'an object'}`, { path: store.engine.medium.path });
+  if (entry.kind !== kind)
+    throw new PmsegError(
+      'ERR_PMSEG_NO_ENTRY',
+      `"${name}" is ${entry.kind === 'log' ? 'a log' : 'an object'}, not ${kind === 'log' ? 'a log' : 'an object'}`,
+      { path: store.engine.medium.path },
+    );
   return entry;
 }

@@ -190,7 +190,8 @@ export class LogWalk {
     const bank = medium.bankOf(id);
     const ptr = medium.acquire(id, dataOff + this.#off, remain, false) + dataOff + this.#off;
     try {
-      if (bank !== engine.bank) bank.subarray(this.#proofCursorPtr, plan.CURSOR_SIZE).set(engine.bank.subarray(this.#cursorPtr, plan.CURSOR_SIZE));
+      if (bank !== engine.bank)
+        bank.subarray(this.#proofCursorPtr, plan.CURSOR_SIZE).set(engine.bank.subarray(this.#cursorPtr, plan.CURSOR_SIZE));
       const off = bank.core.logProof(bank === engine.bank ? this.#cursorPtr : this.#proofCursorPtr, ptr, remain, this.end);
       engine.assertGood(id, this.#off, remain);
       return off < 0 ? -1 : this.end + off;

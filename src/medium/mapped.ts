@@ -110,7 +110,13 @@ export abstract class Mapped implements Medium {
   /** @throws PmsegError ERR_PMSEG_MEDIA when a byte of the range is bad */
   protected assertGood(off: number, len: number): void {
     const bad = this.badOffset(off, len);
-    if (bad >= 0) throw new PmsegError('ERR_PMSEG_MEDIA', `${this.path}: the medium has lost bytes at ${bad}`, { path: this.path, offset: bad, length: len, errno: errnos.EIO });
+    if (bad >= 0)
+      throw new PmsegError('ERR_PMSEG_MEDIA', `${this.path}: the medium has lost bytes at ${bad}`, {
+        path: this.path,
+        offset: bad,
+        length: len,
+        errno: errnos.EIO,
+      });
   }
 
   badOffset(off: number, len: number): number {
@@ -127,7 +133,10 @@ export abstract class Mapped implements Medium {
       const pairs = new Float64Array(2 * BAD_RANGES_MAX);
       const count = Math.min(this.native.badRanges(id, pairs), BAD_RANGES_MAX);
       const base = this.geometry.segmentsOff + index * bankLen;
-      return Array.from({ length: Math.max(0, count) }, (_, i) => ({ off: base + (pairs[2 * i] as number), len: pairs[2 * i + 1] as number }));
+      return Array.from({ length: Math.max(0, count) }, (_, i) => ({
+        off: base + (pairs[2 * i] as number),
+        len: pairs[2 * i + 1] as number,
+      }));
     });
   }
 

@@ -30,11 +30,16 @@ export function forcedGranularity(): Granularity | undefined {
 export function openMedium(path: string, options: MediumOptions = {}): Medium {
   const writable = !options.readOnly;
   const { mode } = options;
-  if (mode !== undefined && !['dax', 'file', 'copy'].includes(mode)) throw rangeError(`mode "${String(mode)}" is not one of dax, file, copy`);
+  if (mode !== undefined && !['dax', 'file', 'copy'].includes(mode))
+    throw rangeError(`mode "${String(mode)}" is not one of dax, file, copy`);
   const forced = forcedGranularity();
   if (mode === 'copy' || (!native && mode === undefined)) {
     if (forced !== undefined && forced !== 'page') {
-      throw new PmsegError('ERR_PMSEG_GRANULARITY', `granularity ${forced} cannot be forced in copy mode${nativeUnavailable ? `: ${nativeUnavailable}` : ''}`, { path });
+      throw new PmsegError(
+        'ERR_PMSEG_GRANULARITY',
+        `granularity ${forced} cannot be forced in copy mode${nativeUnavailable ? `: ${nativeUnavailable}` : ''}`,
+        { path },
+      );
     }
     return new CopyMedium(new FsFile(path, writable));
   }
@@ -43,8 +48,10 @@ export function openMedium(path: string, options: MediumOptions = {}): Medium {
   try {
     if (forced === 'page' && mode !== 'dax') return new FileMedium(native, file, true);
     if (forced !== undefined && forced !== 'page' && mode !== 'file') return new DaxMedium(native, file, forced, true);
-    if (mode !== 'file' && native.syncable(file.fd) === 1) return new DaxMedium(native, file, native.cpu().eadr ? 'byte' : 'cache-line', false);
-    if (mode === 'dax') throw new PmsegError('ERR_PMSEG_GRANULARITY', `${path} is not on byte-addressable memory: the kernel refuses MAP_SYNC`, { path });
+    if (mode !== 'file' && native.syncable(file.fd) === 1)
+      return new DaxMedium(native, file, native.cpu().eadr ? 'byte' : 'cache-line', false);
+    if (mode === 'dax')
+      throw new PmsegError('ERR_PMSEG_GRANULARITY', `${path} is not on byte-addressable memory: the kernel refuses MAP_SYNC`, { path });
     return new FileMedium(native, file, false);
   } catch (error) {
     file.close();

@@ -66,7 +66,11 @@ abstract class Base implements PoolFile {
       if (count === -errnos.EINTR) continue;
       if (count < 0) throw systemError('read', -count, { path: this.path, offset: off + done, length: part.byteLength });
       if (count === 0) {
-        throw new PmsegError('ERR_PMSEG_TRUNCATED', `${this.path} ends before offset ${off + done}`, { path: this.path, offset: off + done, length: part.byteLength });
+        throw new PmsegError('ERR_PMSEG_TRUNCATED', `${this.path} ends before offset ${off + done}`, {
+          path: this.path,
+          offset: off + done,
+          length: part.byteLength,
+        });
       }
       done += count;
     }
@@ -90,7 +94,8 @@ abstract class Base implements PoolFile {
       const part = rest.length > CALL_PIECES ? rest.slice(0, CALL_PIECES) : rest;
       const count = this.pwritev(part, off, durable);
       if (count === -errnos.EINTR) continue;
-      if (count <= 0) throw systemError('write', count < 0 ? -count : errnos.EIO, { path: this.path, offset: off, length: total - (off - begin) });
+      if (count <= 0)
+        throw systemError('write', count < 0 ? -count : errnos.EIO, { path: this.path, offset: off, length: total - (off - begin) });
       off += count;
       rest = off - begin === total ? [] : dropBytes(rest, count);
     }

@@ -38,7 +38,8 @@ function concat(views: readonly ArrayBufferView[]): Buffer {
 /** A bio of `len` bytes of random content, in one of the places that a bio can be. */
 function randomBio(prng: Prng, pool: Pool, segment: Segment, len: number): Bio {
   const kind = prng.below(3);
-  const bio = kind === 0 ? Bio.from(pieces(prng, len)) : kind === 1 ? segment.bio(Math.floor(len / 3), 0, len - Math.floor(len / 3)) : pool.bio(len);
+  const bio =
+    kind === 0 ? Bio.from(pieces(prng, len)) : kind === 1 ? segment.bio(Math.floor(len / 3), 0, len - Math.floor(len / 3)) : pool.bio(len);
   for (const piece of bio.pieces) piece.set(prng.bytes(piece.byteLength));
   return bio;
 }
@@ -98,7 +99,11 @@ export function mediumContract(name: string, world: World): void {
     const segment = pool.allocate();
     segment.write(Buffer.from('before'), 0);
     const target = Buffer.from('target');
-    for (const call of [() => segment.copyToBio(0, 7, Bio.from(target)), () => segment.copyFromBio(0, 7, Bio.from(target)), () => segment.copyToBio(0, 3, Bio.from(target), 4)]) {
+    for (const call of [
+      () => segment.copyToBio(0, 7, Bio.from(target)),
+      () => segment.copyFromBio(0, 7, Bio.from(target)),
+      () => segment.copyToBio(0, 3, Bio.from(target), 4),
+    ]) {
       assert.is(throwsCode('ERR_PMSEG_SHORT_COPY', call)['errno'], 5);
     }
     assert.is(target.toString(), 'target');
@@ -113,17 +118,42 @@ export function mediumContract(name: string, world: World): void {
     const segment = pool.allocate();
     const bio = Bio.from(Buffer.alloc(8));
     for (const off of [-1, 0.5, Number.NaN, Infinity, segment.dataSize + 1, 2 ** 53]) {
-      assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyToBio(off, 0, bio)), RangeError);
-      assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => segment.view(off, 0)), RangeError);
+      assert.instance(
+        throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyToBio(off, 0, bio)),
+        RangeError,
+      );
+      assert.instance(
+        throwsCode('ERR_PMSEG_ARGUMENT', () => segment.view(off, 0)),
+        RangeError,
+      );
     }
-    for (const len of [-1, 0.5, Number.NaN, segment.dataSize, 2 ** 53]) assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyFromBio(1, len, bio)), RangeError);
-    for (const wrong of ['0', null, undefined, {}, 1n]) assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyToBio(wrong as never, 1, bio)), TypeError);
-    for (const wrong of ['text', null, 7, new ArrayBuffer(4)]) assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => Bio.from(wrong as never)), TypeError);
+    for (const len of [-1, 0.5, Number.NaN, segment.dataSize, 2 ** 53])
+      assert.instance(
+        throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyFromBio(1, len, bio)),
+        RangeError,
+      );
+    for (const wrong of ['0', null, undefined, {}, 1n])
+      assert.instance(
+        throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyToBio(wrong as never, 1, bio)),
+        TypeError,
+      );
+    for (const wrong of ['text', null, 7, new ArrayBuffer(4)])
+      assert.instance(
+        throwsCode('ERR_PMSEG_ARGUMENT', () => Bio.from(wrong as never)),
+        TypeError,
+      );
     const buffer = new ArrayBuffer(8);
     const detached = Bio.from(new Uint8Array(buffer));
     structuredClone(buffer, { transfer: [buffer] });
-    assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyFromBio(0, 8, detached)), TypeError);
-    for (const id of [-1, 4, 1.5]) assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', () => pool.segment(id)), RangeError);
+    assert.instance(
+      throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyFromBio(0, 8, detached)),
+      TypeError,
+    );
+    for (const id of [-1, 4, 1.5])
+      assert.instance(
+        throwsCode('ERR_PMSEG_ARGUMENT', () => pool.segment(id)),
+        RangeError,
+      );
     segment.copyToBio(segment.dataSize, 0, bio);
     pool.close();
   });
@@ -184,19 +214,28 @@ export function mediumContract(name: string, world: World): void {
   test('segments are taken lowest id first, given back, and taken again', () => {
     const pool = world.create();
     const segments = [0, 1, 2, 3].map(() => pool.allocate());
-    assert.equal(segments.map(({ id }) => id), [0, 1, 2, 3]);
+    assert.equal(
+      segments.map(({ id }) => id),
+      [0, 1, 2, 3],
+    );
     throwsCode('ERR_PMSEG_FULL', () => pool.allocate());
     pool.free(segments[2] as Segment);
     pool.free(segments[1] as Segment);
     throwsCode('ERR_PMSEG_CLOSED', () => (segments[1] as Segment).read(Buffer.alloc(1), 0));
     throwsCode('ERR_PMSEG_CLOSED', () => pool.free(segments[1] as Segment));
     throwsCode('ERR_PMSEG_NO_ENTRY', () => pool.segment(1));
-    assert.equal([...pool].map(({ id }) => id), [0, 3]);
+    assert.equal(
+      [...pool].map(({ id }) => id),
+      [0, 3],
+    );
     assert.is(pool.allocate().id, 1);
     throwsCode('ERR_PMSEG_ARGUMENT', () => pool.allocate({ type: 'object' as never }));
     pool.close();
     const again = world.open();
-    assert.equal([...again].map(({ id }) => id), [0, 1, 3]);
+    assert.equal(
+      [...again].map(({ id }) => id),
+      [0, 1, 3],
+    );
     assert.is(again.segment(1).type, 'cache-data');
     again.close();
   });
@@ -206,14 +245,20 @@ export function mediumContract(name: string, world: World): void {
     const [a, b, c] = [pool.allocate(), pool.allocate(), pool.allocate()];
     a.setNext(b);
     b.setNext(c);
-    assert.equal([...a.chain()].map(({ id }) => id), [0, 1, 2]);
+    assert.equal(
+      [...a.chain()].map(({ id }) => id),
+      [0, 1, 2],
+    );
     throwsCode('ERR_PMSEG_DAMAGED', () => a.setNext(a));
     c.setNext(b);
     throwsCode('ERR_PMSEG_DAMAGED', () => [...a.chain()]);
     c.setNext(undefined);
     pool.close();
     const again = world.open();
-    assert.equal([...again.segment(0).chain()].map(({ id }) => id), [0, 1, 2]);
+    assert.equal(
+      [...again.segment(0).chain()].map(({ id }) => id),
+      [0, 1, 2],
+    );
     again.close();
   });
 
@@ -257,7 +302,10 @@ export function mediumContract(name: string, world: World): void {
       throwsCode('ERR_PMSEG_READ_ONLY', call);
     }
     assert.is(Buffer.from(reader.get('name')).toString(), 'value');
-    assert.equal([...reader.log('log').recordsSync()].map(({ data }) => Buffer.from(data).toString()), ['record']);
+    assert.equal(
+      [...reader.log('log').recordsSync()].map(({ data }) => Buffer.from(data).toString()),
+      ['record'],
+    );
     reader.close();
   });
 
@@ -277,7 +325,14 @@ export function mediumContract(name: string, world: World): void {
     const log = pool.log('log', { create: true });
     pool.close();
     pool.close();
-    for (const call of [() => segment.read(Buffer.alloc(1), 0), () => segment.persist(), () => pool.status(), () => pool.allocate(), () => pool.get('x'), () => log.append(Buffer.from(''))]) {
+    for (const call of [
+      () => segment.read(Buffer.alloc(1), 0),
+      () => segment.persist(),
+      () => pool.status(),
+      () => pool.allocate(),
+      () => pool.get('x'),
+      () => log.append(Buffer.from('')),
+    ]) {
       throwsCode('ERR_PMSEG_CLOSED', call);
     }
     await rejectsCode('ERR_PMSEG_CLOSED', segment.persistAsync());

@@ -61,7 +61,7 @@ if (!isMainThread) {
     }
   });
 
-  test('counts and indices above the largest pool are the caller\'s mistake', () => {
+  test("counts and indices above the largest pool are the caller's mistake", () => {
     const limit = plan.BITMAP_SIZE * 8;
     assert.ok(traps(() => core.bitmapTake(PTR, limit + 1)));
     assert.ok(traps(() => core.bitmapCount(PTR, limit + 1)));
@@ -70,7 +70,9 @@ if (!isMainThread) {
 
   test('threads that take from one bitmap never get the same bit', async () => {
     const workers = Array.from({ length: 4 }, () => new Worker(new URL(import.meta.url), { workerData: memory }));
-    const taken = await Promise.all(workers.map((worker) => new Promise<number[]>((resolve, reject) => worker.once('message', resolve).once('error', reject))));
+    const taken = await Promise.all(
+      workers.map((worker) => new Promise<number[]>((resolve, reject) => worker.once('message', resolve).once('error', reject))),
+    );
     const all = taken.flat();
     assert.is(all.length, COUNT);
     assert.is(new Set(all).size, COUNT);

@@ -18,7 +18,10 @@ function put(data: ArrayLike<number>, ptr = PTR): number {
 }
 
 const ascending = Uint8Array.from({ length: 32 }, (_, i) => i);
-const PDU = Uint8Array.from({ length: 48 }, (_, i) => ({ 0: 0x01, 1: 0xc0, 16: 0x14, 22: 0x04, 27: 0x14, 31: 0x18, 32: 0x28, 40: 0x02 })[i] ?? 0);
+const PDU = Uint8Array.from(
+  { length: 48 },
+  (_, i) => ({ 0: 0x01, 1: 0xc0, 16: 0x14, 22: 0x04, 27: 0x14, 31: 0x18, 32: 0x28, 40: 0x02 })[i] ?? 0,
+);
 const VECTORS: [string, ArrayLike<number>, number][] = [
   ['32 bytes of zeros (RFC 3720)', new Uint8Array(32), 0x8a9136aa],
   ['32 bytes of ones (RFC 3720)', new Uint8Array(32).fill(0xff), 0x62a8ab43],
@@ -87,9 +90,15 @@ test('the CRCs of two parts join to that of the whole, raw and standard', () => 
     put(data);
     const lenA = prng.below(data.length + 1);
     const lenB = data.length - lenA;
-    assert.is(core.crc32cCombine(core.crc32cStandard(0, PTR, lenA), core.crc32cStandard(0, PTR + lenA, lenB), lenB), core.crc32cStandard(0, PTR, data.length));
+    assert.is(
+      core.crc32cCombine(core.crc32cStandard(0, PTR, lenA), core.crc32cStandard(0, PTR + lenA, lenB), lenB),
+      core.crc32cStandard(0, PTR, data.length),
+    );
     const seed = prng.next();
-    assert.is(core.crc32cCombine(core.crc32c(seed, PTR, lenA), core.crc32c(0, PTR + lenA, lenB), lenB), core.crc32c(seed, PTR, data.length));
+    assert.is(
+      core.crc32cCombine(core.crc32c(seed, PTR, lenA), core.crc32c(0, PTR + lenA, lenB), lenB),
+      core.crc32c(seed, PTR, data.length),
+    );
   }
 });
 
@@ -100,11 +109,16 @@ test('parts longer than any memory join: each doubling up to 2^53 is two of the 
     for (let len = 0; len <= 256; len++) assert.is(core.crc32cCombine(crc, 0, len), core.crc32c(crc, PTR, len));
     for (let len = 256; len <= 2 ** 53; len *= 2) {
       const odd = prng.below(256);
-      if (len < 2 ** 53) assert.is(core.crc32cCombine(crc, 0, len + odd), core.crc32cCombine(core.crc32cCombine(crc, 0, len), 0, odd), `${len} + ${odd}`);
+      if (len < 2 ** 53)
+        assert.is(core.crc32cCombine(crc, 0, len + odd), core.crc32cCombine(core.crc32cCombine(crc, 0, len), 0, odd), `${len} + ${odd}`);
       assert.is(core.crc32cCombine(crc, 0, len), core.crc32cCombine(core.crc32cCombine(crc, 0, len / 2), 0, len / 2), `${len}`);
     }
   }
-  for (const len of [-1, 0.5, NaN, Infinity, 2 ** 54]) assert.ok(traps(() => core.crc32cCombine(1, 2, len)), `${len}`);
+  for (const len of [-1, 0.5, NaN, Infinity, 2 ** 54])
+    assert.ok(
+      traps(() => core.crc32cCombine(1, 2, len)),
+      `${len}`,
+    );
 });
 
 test('a copy moves exactly its bytes and returns the register over what it stored', () => {
@@ -125,7 +139,11 @@ test('a copy moves exactly its bytes and returns the register over what it store
 });
 
 test('a copy of ranges that overlap is refused; ranges that touch are not', () => {
-  for (const distance of [-99, -1, 0, 1, 99]) assert.ok(traps(() => core.crc32cCopy(0, PTR + 1000 + distance, PTR + 1000, 100)), `${distance}`);
+  for (const distance of [-99, -1, 0, 1, 99])
+    assert.ok(
+      traps(() => core.crc32cCopy(0, PTR + 1000 + distance, PTR + 1000, 100)),
+      `${distance}`,
+    );
   for (const distance of [-100, 100]) core.crc32cCopy(0, PTR + 1000 + distance, PTR + 1000, 100);
   core.crc32cCopy(0, PTR, PTR, 0);
 });

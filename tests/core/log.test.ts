@@ -107,8 +107,23 @@ function write(ptr: number, steps: Step[], { basePos = 0, firstSequence = 1 } = 
 }
 
 const TWO_EPOCHS: Step[] = [
-  { epoch: 4 }, { data: 0 }, { data: 1 }, 'drain', { data: 7 }, { data: 8 }, 'drain', { data: 9 }, { data: 40 },
-  { epoch: 6 }, { data: 3 }, 'drain', { data: 16 }, { data: 23 }, 'drain', { data: 5 }, 'end',
+  { epoch: 4 },
+  { data: 0 },
+  { data: 1 },
+  'drain',
+  { data: 7 },
+  { data: 8 },
+  'drain',
+  { data: 9 },
+  { data: 40 },
+  { epoch: 6 },
+  { data: 3 },
+  'drain',
+  { data: 16 },
+  { data: 23 },
+  'drain',
+  { data: 5 },
+  'end',
 ];
 const sizeOf = (entries: Entry[]): number => entries.reduce((end, { off, size }) => Math.max(end, off + size), 0);
 
@@ -130,7 +145,7 @@ test('sizes are padded to the alignment', () => {
   assert.ok(traps(() => core.logRecordSize(2 ** 30)));
 });
 
-test('the crc of a record is that of its bytes under the seed block\'s', () => {
+test("the crc of a record is that of its bytes under the seed block's", () => {
   const [, record] = write(LOG, [{ epoch: 4 }, { data: 13 }]);
   const block = new DataView(new ArrayBuffer(media.LOG_SEED_SIZE));
   new Uint8Array(block.buffer).set(bytes.subarray(UUID, UUID + 16));
@@ -164,14 +179,20 @@ test('a log cut at any byte yields the records before the cut', () => {
     for (let cut = 0; cut <= size; cut++) {
       bytes.set(whole, LOG);
       bytes.fill(rubbish, LOG + cut, LOG + size + 64);
-      const torn = entries.findIndex(({ off, size: len }) => bytes.subarray(LOG + off, LOG + off + len).some((byte, i) => byte !== whole[off + i]));
+      const torn = entries.findIndex(({ off, size: len }) =>
+        bytes.subarray(LOG + off, LOG + off + len).some((byte, i) => byte !== whole[off + i]),
+      );
       const expected = torn < 0 ? entries : entries.slice(0, torn);
       freshCursor();
       assert.equal(walk(LOG, size + 64), expected, `cut at ${cut}`);
       // No room is no record either.
       bytes.set(whole, LOG);
       freshCursor();
-      assert.equal(walk(LOG, cut), entries.filter(({ off, size: len }) => off + len <= cut), `room for ${cut}`);
+      assert.equal(
+        walk(LOG, cut),
+        entries.filter(({ off, size: len }) => off + len <= cut),
+        `room for ${cut}`,
+      );
     }
   }
 });
@@ -258,7 +279,12 @@ test('a segment begins with an epoch record and with nothing else', () => {
 test('sequences follow each other; without an expectation any is taken', () => {
   const [, record] = write(LOG, [{ epoch: 4 }, { data: 8 }], { firstSequence: 50 });
   for (const kindOff of [0, record!.off]) {
-    for (const [expected, valid] of [[0, true], [49, false], [50, true], [51, false]] as const) {
+    for (const [expected, valid] of [
+      [0, true],
+      [49, false],
+      [50, true],
+      [51, false],
+    ] as const) {
       freshCursor();
       if (kindOff > 0) core.logCursorEpoch(CURSOR, 4);
       cursor.sequence = expected;
@@ -281,7 +307,13 @@ test('a log goes on in its next segment with the same epoch and sequence', () =>
   fillOwner(9, 77);
   core.logCursorSegment(CURSOR, OWNER);
   assert.equal([cursor.epoch, cursor.sequence], [4, 3]);
-  assert.equal(walk(next, size).map(({ kind, sequence }) => [kind, sequence]), [[media.LOG_KIND_EPOCH, 3], [media.LOG_KIND_DATA, 3]]);
+  assert.equal(
+    walk(next, size).map(({ kind, sequence }) => [kind, sequence]),
+    [
+      [media.LOG_KIND_EPOCH, 3],
+      [media.LOG_KIND_DATA, 3],
+    ],
+  );
 });
 
 test('fields at their limits survive', () => {
@@ -299,8 +331,14 @@ test('fields at their limits survive', () => {
 
 test('records that could not be judged are not sealed', () => {
   freshCursor();
-  assert.ok(traps(() => core.logSeal(CURSOR, LOG, 0, media.LOG_KIND_DATA, 1, 0)), 'no epoch');
-  assert.ok(traps(() => core.logCursorEpoch(CURSOR, 0)), 'epoch 0');
+  assert.ok(
+    traps(() => core.logSeal(CURSOR, LOG, 0, media.LOG_KIND_DATA, 1, 0)),
+    'no epoch',
+  );
+  assert.ok(
+    traps(() => core.logCursorEpoch(CURSOR, 0)),
+    'epoch 0',
+  );
   core.logCursorEpoch(CURSOR, 1);
   const bad: [number, number, number, number][] = [
     [2 ** 30, media.LOG_KIND_DATA, 1, 0],
@@ -315,7 +353,10 @@ test('records that could not be judged are not sealed', () => {
     [0, media.LOG_KIND_DATA, 1, NaN],
   ];
   for (const [len, kind, sequence, durablePos] of bad) {
-    assert.ok(traps(() => core.logSeal(CURSOR, LOG, len, kind, sequence, durablePos)), JSON.stringify([len, kind, sequence, durablePos]));
+    assert.ok(
+      traps(() => core.logSeal(CURSOR, LOG, len, kind, sequence, durablePos)),
+      JSON.stringify([len, kind, sequence, durablePos]),
+    );
   }
 });
 
@@ -398,7 +439,11 @@ test('a record damaged in any byte is proved damaged exactly if a later one knew
       assert.ok(bad.off <= at && at < bad.off + bad.size, `byte ${at}`);
       const before = cursor.bytes();
       const proof = entries.find(({ off, durablePos }) => off > bad.off && durablePos > basePos + bad.off);
-      assert.is(core.logProof(CURSOR, LOG + bad.off, size + 100 - bad.off, basePos + bad.off), proof ? proof.off - bad.off : -1, `byte ${at}`);
+      assert.is(
+        core.logProof(CURSOR, LOG + bad.off, size + 100 - bad.off, basePos + bad.off),
+        proof ? proof.off - bad.off : -1,
+        `byte ${at}`,
+      );
       assert.equal(cursor.bytes(), before);
       if (proof) proved++;
       bytes[LOG + at]! ^= 0x10;
@@ -433,7 +478,13 @@ test('a record of an epoch that has passed, or that has not begun, proves nothin
   const size = sizeOf(entries);
   const bad = entries[1]!;
   bytes.fill(0, LOG + bad.off, LOG + bad.off + bad.size);
-  for (const [current, epochMax, proved] of [[0, 4, true], [0, 3, false], [3, 4, true], [4, 4, true], [5, 9, false]] as const) {
+  for (const [current, epochMax, proved] of [
+    [0, 4, true],
+    [0, 3, false],
+    [3, 4, true],
+    [4, 4, true],
+    [5, 9, false],
+  ] as const) {
     fillOwner();
     core.logCursorInit(CURSOR, OWNER, epochMax);
     if (current > 0) core.logCursorEpoch(CURSOR, current);
@@ -443,7 +494,12 @@ test('a record of an epoch that has passed, or that has not begun, proves nothin
 });
 
 test('a proof has a sequence that the bytes before it leave room for', () => {
-  for (const [sequence, proved] of [[9, false], [10, true], [11, true], [12, false]] as const) {
+  for (const [sequence, proved] of [
+    [9, false],
+    [10, true],
+    [11, true],
+    [12, false],
+  ] as const) {
     freshCursor();
     core.logCursorEpoch(CURSOR, 4);
     bytes.fill(0, LOG, LOG + 100);
@@ -454,7 +510,14 @@ test('a proof has a sequence that the bytes before it leave room for', () => {
 });
 
 test('a record that claims more durable than there was before it proves nothing', () => {
-  for (const [durablePos, proved] of [[100, false], [104, false], [108, true], [132, true], [140, false], [2 ** 53 - 1, false]] as const) {
+  for (const [durablePos, proved] of [
+    [100, false],
+    [104, false],
+    [108, true],
+    [132, true],
+    [140, false],
+    [2 ** 53 - 1, false],
+  ] as const) {
     freshCursor();
     core.logCursorEpoch(CURSOR, 4);
     bytes.fill(0, LOG, LOG + 100);

@@ -21,7 +21,11 @@ function sealed(ptr: number, seq: number, fill: number): void {
   core.metaSeal(ptr, SIZE, seq);
 }
 
-for (const [name, size] of [['superblock', media.SUPERBLOCK_SIZE], ['info', media.INFO_SIZE], ['owner', media.OWNER_SIZE]] as const) {
+for (const [name, size] of [
+  ['superblock', media.SUPERBLOCK_SIZE],
+  ['info', media.INFO_SIZE],
+  ['owner', media.OWNER_SIZE],
+] as const) {
   test(`every single-bit flip of a sealed ${name} record is noticed`, () => {
     bytes.set(prng.bytes(size), PTR);
     core.metaSeal(PTR, size, prng.next());

@@ -68,7 +68,11 @@ test('it has no global that changes', () => {
 
 test('it exports the functions of the interface and the constants of the layout, no more', () => {
   const exports = WebAssembly.Module.exports(loadCore());
-  const names = (kind: string): string[] => exports.filter((entry) => entry.kind === kind).map(({ name }) => name).sort();
+  const names = (kind: string): string[] =>
+    exports
+      .filter((entry) => entry.kind === kind)
+      .map(({ name }) => name)
+      .sort();
   assert.equal(names('function'), [...Object.keys(core), 'coreInit'].sort());
   assert.equal(names('global'), [...new Set([media, plan, verdicts].flatMap((constants) => Object.keys(constants)))].sort());
 });
@@ -88,7 +92,7 @@ test('a core with another value of one constant is refused, and named', () => {
       }
     });
   assert.not(messages.includes('accepted'));
-  assert.ok(messages.some((message) => message.includes('its MEDIA_VERSION is 2, the host\'s is 1')));
+  assert.ok(messages.some((message) => message.includes("its MEDIA_VERSION is 2, the host's is 1")));
 });
 
 test('a module that lacks the constants is refused', () => {

@@ -28,7 +28,7 @@ test('no length wraps', () => {
   }
 });
 
-test('sizes that an i32 could not return are the caller\'s mistake', () => {
+test("sizes that an i32 could not return are the caller's mistake", () => {
   assert.ok(traps(() => core.posAdvance(0, 1, 2 ** 31)));
   assert.ok(traps(() => core.posRemain(0, 2 ** 31)));
 });

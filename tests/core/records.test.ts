@@ -24,8 +24,12 @@ const u8 = (off: number, value: number) => (): void => view.setUint8(PTR + off, 
 const u16 = (off: number, value: number) => (): void => view.setUint16(PTR + off, value, true);
 const u32 = (off: number, value: number) => (): void => view.setUint32(PTR + off, value, true);
 const u64 = (off: number, value: number | bigint) => (): void => view.setBigUint64(PTR + off, BigInt(value), true);
-const text = (off: number, value: string | number[]) => (): void => bytes.set(typeof value === 'string' ? Buffer.from(value) : value, PTR + off);
-const both = (...changes: (() => void)[]) => (): void => changes.forEach((change) => change());
+const text = (off: number, value: string | number[]) => (): void =>
+  bytes.set(typeof value === 'string' ? Buffer.from(value) : value, PTR + off);
+const both =
+  (...changes: (() => void)[]) =>
+  (): void =>
+    changes.forEach((change) => change());
 
 /** What a table of rules says: the change, the verdict. */
 type Rule = [title: string, change: () => void, verdict: number];
@@ -41,11 +45,42 @@ function judge(rules: Rule[], fresh: () => void, size: number, check: () => numb
 
 /** UTF-8 that is none, and NUL. */
 const BAD_TEXTS = [
-  [0x80], [0xbf], [0xc0, 0x80], [0xc1, 0xbf], [0xc3], [0xc3, 0x28], [0xe0, 0x9f, 0xbf], [0xe2, 0x82], [0xe2, 0x28, 0xa1], [0xe2, 0x82, 0x28],
-  [0xed, 0xa0, 0x80], [0xed, 0xbf, 0xbf], [0xf0, 0x8f, 0xbf, 0xbf], [0xf0, 0x9f, 0x92], [0xf0, 0x9f, 0x28, 0x80], [0xf0, 0x9f, 0x92, 0x28],
-  [0xf4, 0x90, 0x80, 0x80], [0xf5, 0x80, 0x80, 0x80], [0xff], [0x61, 0x80],
+  [0x80],
+  [0xbf],
+  [0xc0, 0x80],
+  [0xc1, 0xbf],
+  [0xc3],
+  [0xc3, 0x28],
+  [0xe0, 0x9f, 0xbf],
+  [0xe2, 0x82],
+  [0xe2, 0x28, 0xa1],
+  [0xe2, 0x82, 0x28],
+  [0xed, 0xa0, 0x80],
+  [0xed, 0xbf, 0xbf],
+  [0xf0, 0x8f, 0xbf, 0xbf],
+  [0xf0, 0x9f, 0x92],
+  [0xf0, 0x9f, 0x28, 0x80],
+  [0xf0, 0x9f, 0x92, 0x28],
+  [0xf4, 0x90, 0x80, 0x80],
+  [0xf5, 0x80, 0x80, 0x80],
+  [0xff],
+  [0x61, 0x80],
 ];
-const GOOD_TEXTS = ['a', 'ä', '€', '\u{1f4be}', '\u0080', '\u07ff', '\u0800', '\ud7ff', '\ue000', '\uffff', '\u{10000}', '\u{10ffff}', 'a/b c\n\u0001'];
+const GOOD_TEXTS = [
+  'a',
+  'ä',
+  '€',
+  '\u{1f4be}',
+  '\u0080',
+  '\u07ff',
+  '\u0800',
+  '\ud7ff',
+  '\ue000',
+  '\uffff',
+  '\u{10000}',
+  '\u{10ffff}',
+  'a/b c\n\u0001',
+];
 
 // --- superblock
 
@@ -113,7 +148,11 @@ const SUPERBLOCK_RULES: Rule[] = [
   ['incompatible feature', u32(media.SUPERBLOCK_INCOMPAT_OFF, 1 << 31), verdicts.BAD_INCOMPAT],
   ['read-only-compatible feature', u32(media.SUPERBLOCK_RO_COMPAT_OFF, 1), verdicts.BAD_RO_COMPAT],
   ['compatible feature', u32(media.SUPERBLOCK_COMPAT_OFF, 0xffffffff), verdicts.FINE],
-  ['a compatible feature may use what was reserved', both(u32(media.SUPERBLOCK_COMPAT_OFF, 1), u64(media.SUPERBLOCK_RES_OFF, 5)), verdicts.FINE],
+  [
+    'a compatible feature may use what was reserved',
+    both(u32(media.SUPERBLOCK_COMPAT_OFF, 1), u64(media.SUPERBLOCK_RES_OFF, 5)),
+    verdicts.FINE,
+  ],
   ['pool size unaligned', u64(media.SUPERBLOCK_POOL_SIZE_OFF, POOL_SIZE + 512), verdicts.BAD_GEOMETRY],
   ['pool size zero', u64(media.SUPERBLOCK_POOL_SIZE_OFF, 0), verdicts.BAD_GEOMETRY],
   ['pool size one copy', u64(media.SUPERBLOCK_POOL_SIZE_OFF, 4096), verdicts.BAD_GEOMETRY],
@@ -150,7 +189,11 @@ const SUPERBLOCK_RULES: Rule[] = [
   ['label of 64 bytes', text(media.SUPERBLOCK_LABEL_OFF, 'é'.repeat(32)), verdicts.FINE],
   ['label with something behind its end', text(media.SUPERBLOCK_LABEL_OFF, 'a\0b'), verdicts.BAD_LABEL],
   ['label with something at its very end', u8(media.SUPERBLOCK_LABEL_OFF + 63, 0x61), verdicts.BAD_LABEL],
-  ['label cut inside a character', text(media.SUPERBLOCK_LABEL_OFF, [...Buffer.from('x' + 'é'.repeat(32)).subarray(0, 64)]), verdicts.BAD_LABEL],
+  [
+    'label cut inside a character',
+    text(media.SUPERBLOCK_LABEL_OFF, [...Buffer.from('x' + 'é'.repeat(32)).subarray(0, 64)]),
+    verdicts.BAD_LABEL,
+  ],
   ...BAD_TEXTS.map((bad): Rule => [`label ${bad.join(' ')}`, text(media.SUPERBLOCK_LABEL_OFF, bad), verdicts.BAD_LABEL]),
 ];
 
@@ -213,7 +256,7 @@ test('each rule of the info record is judged', () => {
     ['header field', u16(media.META_RES_OFF, 0x100), verdicts.BAD_RESERVED],
     ['unknown flag', u32(media.INFO_FLAGS_OFF, 0x20 | (media.TYPE_OBJECT << 1) | 1), verdicts.BAD_RESERVED],
     ['highest flag', u32(media.INFO_FLAGS_OFF, 0x80000000), verdicts.BAD_RESERVED],
-    ['another segment\'s', u32(media.INFO_SEGMENT_ID_OFF, 4), verdicts.BAD_SEGMENT_ID],
+    ["another segment's", u32(media.INFO_SEGMENT_ID_OFF, 4), verdicts.BAD_SEGMENT_ID],
     ['data offset', u32(media.INFO_DATA_OFF_OFF, 0), verdicts.BAD_DATA_OFF],
     ...Array.from({ length: 12 }, (_, i): Rule => [`type ${i + 4}`, u32(media.INFO_FLAGS_OFF, ((i + 4) << 1) | 1), verdicts.BAD_TYPE]),
     ['next is itself', u32(media.INFO_NEXT_OFF, ID), verdicts.BAD_NEXT],
@@ -229,8 +272,16 @@ test('each rule of the info record is judged', () => {
 });
 
 test('info that would break a rule is not written', () => {
-  for (const [type, next] of [[4, -1], [media.TYPE_FREE, 1], [media.TYPE_LOG, ID], [media.TYPE_LOG, -2]] as const) {
-    assert.ok(traps(() => core.infoFill(PTR, ID, type, next)), `${type} ${next}`);
+  for (const [type, next] of [
+    [4, -1],
+    [media.TYPE_FREE, 1],
+    [media.TYPE_LOG, ID],
+    [media.TYPE_LOG, -2],
+  ] as const) {
+    assert.ok(
+      traps(() => core.infoFill(PTR, ID, type, next)),
+      `${type} ${next}`,
+    );
   }
 });
 
@@ -241,80 +292,105 @@ function freshOwner(kind: number, chainIndex: number, ptr = PTR): void {
   core.ownerFill(ptr, UUID_PTR, ID, kind, ID_PTR, 5, chainIndex);
 }
 
-const name = (value: string | number[]) => both(u32(media.OWNER_NAME_LEN_OFF, Buffer.from(value as string).length), text(media.OWNER_NAME_OFF, value));
+const name = (value: string | number[]) =>
+  both(u32(media.OWNER_NAME_LEN_OFF, Buffer.from(value as string).length), text(media.OWNER_NAME_OFF, value));
 const state = (value: number) => u32(media.OWNER_STATE_OFF, value);
 const committed = (value: string) => both(state(media.OWNER_COMMITTED), name(value));
 
 const OWNER_RULES: [kind: number, chainIndex: number, rules: Rule[]][] = [
-  [media.TYPE_OBJECT, 0, [
-    ['building without a name', () => {}, verdicts.FINE],
-    ['building with a name', name('x'), verdicts.FINE],
-    ['committed', committed('x'), verdicts.FINE],
-    ['committed with a length', both(committed('x'), u64(media.OWNER_BYTE_LEN_OFF, LARGE - 1n), u32(media.OWNER_DATA_CRC_OFF, 9)), verdicts.FINE],
-    ['committed in the place of another', both(committed('x'), u64(media.OWNER_REPLACES_OFF, 2n ** 64n - 1n)), verdicts.FINE],
-    ['longest name', committed('n'.repeat(1024)), verdicts.FINE],
-    ...GOOD_TEXTS.map((good): Rule => [`name ${good}`, committed(good), verdicts.FINE]),
-    ...BAD_TEXTS.map((bad): Rule => [`name ${bad.join(' ')}`, both(state(media.OWNER_COMMITTED), name(bad)), verdicts.BAD_NAME]),
-    ['name with NUL', committed('a\0b'), verdicts.BAD_NAME],
-    ['committed without a name', state(media.OWNER_COMMITTED), verdicts.BAD_NAME],
-    ['name too long', both(state(media.OWNER_COMMITTED), name('n'.repeat(1024)), u32(media.OWNER_NAME_LEN_OFF, 1025)), verdicts.BAD_NAME],
-    ['name length all ones', both(committed('x'), u32(media.OWNER_NAME_LEN_OFF, 0xffffffff)), verdicts.BAD_NAME],
-    ['something behind the name', both(committed('x'), u8(media.OWNER_NAME_OFF + 1023, 1)), verdicts.BAD_NAME],
-    ['something in the place of a name', u8(media.OWNER_NAME_OFF + 5, 1), verdicts.BAD_NAME],
-    ['version', u8(media.META_VERSION_OFF, 0), verdicts.BAD_VERSION],
-    ['header field', u16(media.META_RES_OFF, 1), verdicts.BAD_RESERVED],
-    ['first padding byte', u8(media.OWNER_PAD_OFF, 1), verdicts.BAD_RESERVED],
-    ['last padding byte', u8(media.OWNER_NAME_OFF - 1, 1), verdicts.BAD_RESERVED],
-    ['first byte of the uuid', u8(media.OWNER_POOL_UUID_OFF, UUID[0]! ^ 1), verdicts.BAD_UUID],
-    ['last byte of the uuid', u8(media.OWNER_POOL_UUID_OFF + 15, UUID[15]! ^ 1), verdicts.BAD_UUID],
-    ['another segment\'s', u32(media.OWNER_SEGMENT_ID_OFF, 4), verdicts.BAD_SEGMENT_ID],
-    ['kind 4', u32(media.OWNER_KIND_OFF, 4), verdicts.BAD_KIND],
-    ['generation 0', u64(media.OWNER_GENERATION_OFF, 0), verdicts.BAD_GENERATION],
-    ['generation too large', u64(media.OWNER_GENERATION_OFF, LARGE), verdicts.BAD_RANGE],
-    ['byte length too large', u64(media.OWNER_BYTE_LEN_OFF, LARGE), verdicts.BAD_RANGE],
-    ['state none', state(media.OWNER_NONE), verdicts.BAD_STATE],
-    ['state 4', state(4), verdicts.BAD_STATE],
-    ['owner id zero', u64(media.OWNER_ID_OFF, 0), verdicts.BAD_OWNER_ID],
-    ['trim position of an object', u64(media.OWNER_TRIM_POS_OFF, 8), verdicts.BAD_FIELD],
-  ]],
-  [media.TYPE_LOG, 0, [
-    ['building', () => {}, verdicts.FINE],
-    ['committed and trimmed', both(committed('log'), u64(media.OWNER_TRIM_POS_OFF, LARGE - 1n)), verdicts.FINE],
-    ['sealed', both(committed('log'), state(media.OWNER_SEALED)), verdicts.FINE],
-    ['sealed without a name', state(media.OWNER_SEALED), verdicts.BAD_NAME],
-    ['trim position too large', u64(media.OWNER_TRIM_POS_OFF, LARGE), verdicts.BAD_RANGE],
-    ['byte length of a log', u64(media.OWNER_BYTE_LEN_OFF, 1), verdicts.BAD_FIELD],
-    ['data crc of a log', u32(media.OWNER_DATA_CRC_OFF, 1), verdicts.BAD_FIELD],
-    ['log that replaces', u64(media.OWNER_REPLACES_OFF, 1), verdicts.BAD_FIELD],
-  ]],
-  ...[media.TYPE_OBJECT, media.TYPE_LOG].map((kind): [number, number, Rule[]] => [kind, 2, [
-    ['building', () => {}, verdicts.FINE],
-    ['committed', state(media.OWNER_COMMITTED), verdicts.BAD_STATE],
-    ['state none', state(media.OWNER_NONE), verdicts.BAD_STATE],
-    ['owner id zero', u64(media.OWNER_ID_OFF, 0), verdicts.BAD_OWNER_ID],
-    ['with a name', name('x'), verdicts.BAD_NAME],
-    ['with a byte length', u64(media.OWNER_BYTE_LEN_OFF, 1), verdicts.BAD_FIELD],
-    ['with a data crc', u32(media.OWNER_DATA_CRC_OFF, 1), verdicts.BAD_FIELD],
-    ['that replaces', u64(media.OWNER_REPLACES_OFF, 1), verdicts.BAD_FIELD],
-    ['trimmed', u64(media.OWNER_TRIM_POS_OFF, 1), verdicts.BAD_FIELD],
-  ]]),
-  [media.TYPE_CACHE_DATA, 1, [
-    ['as filled', () => {}, verdicts.FINE],
-    ['generation 0', u64(media.OWNER_GENERATION_OFF, 0), verdicts.BAD_GENERATION],
-    ['building', state(media.OWNER_BUILDING), verdicts.BAD_STATE],
-    ['with an owner', u64(media.OWNER_ID_OFF, 1), verdicts.BAD_OWNER_ID],
-    ['with a name', name('x'), verdicts.BAD_NAME],
-    ['with a byte length', u64(media.OWNER_BYTE_LEN_OFF, 1), verdicts.BAD_FIELD],
-    ['trimmed', u64(media.OWNER_TRIM_POS_OFF, 1), verdicts.BAD_FIELD],
-  ]],
-  [media.TYPE_FREE, 0, [
-    ['as filled', () => {}, verdicts.FINE],
-    ['generation 0', u64(media.OWNER_GENERATION_OFF, 0), verdicts.FINE],
-    ['building', state(media.OWNER_BUILDING), verdicts.BAD_STATE],
-    ['with an owner', u64(media.OWNER_ID_OFF, 1), verdicts.BAD_OWNER_ID],
-    ['in a chain', u32(media.OWNER_CHAIN_INDEX_OFF, 1), verdicts.BAD_FIELD],
-    ['that replaces', u64(media.OWNER_REPLACES_OFF, 1), verdicts.BAD_FIELD],
-  ]],
+  [
+    media.TYPE_OBJECT,
+    0,
+    [
+      ['building without a name', () => {}, verdicts.FINE],
+      ['building with a name', name('x'), verdicts.FINE],
+      ['committed', committed('x'), verdicts.FINE],
+      [
+        'committed with a length',
+        both(committed('x'), u64(media.OWNER_BYTE_LEN_OFF, LARGE - 1n), u32(media.OWNER_DATA_CRC_OFF, 9)),
+        verdicts.FINE,
+      ],
+      ['committed in the place of another', both(committed('x'), u64(media.OWNER_REPLACES_OFF, 2n ** 64n - 1n)), verdicts.FINE],
+      ['longest name', committed('n'.repeat(1024)), verdicts.FINE],
+      ...GOOD_TEXTS.map((good): Rule => [`name ${good}`, committed(good), verdicts.FINE]),
+      ...BAD_TEXTS.map((bad): Rule => [`name ${bad.join(' ')}`, both(state(media.OWNER_COMMITTED), name(bad)), verdicts.BAD_NAME]),
+      ['name with NUL', committed('a\0b'), verdicts.BAD_NAME],
+      ['committed without a name', state(media.OWNER_COMMITTED), verdicts.BAD_NAME],
+      ['name too long', both(state(media.OWNER_COMMITTED), name('n'.repeat(1024)), u32(media.OWNER_NAME_LEN_OFF, 1025)), verdicts.BAD_NAME],
+      ['name length all ones', both(committed('x'), u32(media.OWNER_NAME_LEN_OFF, 0xffffffff)), verdicts.BAD_NAME],
+      ['something behind the name', both(committed('x'), u8(media.OWNER_NAME_OFF + 1023, 1)), verdicts.BAD_NAME],
+      ['something in the place of a name', u8(media.OWNER_NAME_OFF + 5, 1), verdicts.BAD_NAME],
+      ['version', u8(media.META_VERSION_OFF, 0), verdicts.BAD_VERSION],
+      ['header field', u16(media.META_RES_OFF, 1), verdicts.BAD_RESERVED],
+      ['first padding byte', u8(media.OWNER_PAD_OFF, 1), verdicts.BAD_RESERVED],
+      ['last padding byte', u8(media.OWNER_NAME_OFF - 1, 1), verdicts.BAD_RESERVED],
+      ['first byte of the uuid', u8(media.OWNER_POOL_UUID_OFF, UUID[0]! ^ 1), verdicts.BAD_UUID],
+      ['last byte of the uuid', u8(media.OWNER_POOL_UUID_OFF + 15, UUID[15]! ^ 1), verdicts.BAD_UUID],
+      ["another segment's", u32(media.OWNER_SEGMENT_ID_OFF, 4), verdicts.BAD_SEGMENT_ID],
+      ['kind 4', u32(media.OWNER_KIND_OFF, 4), verdicts.BAD_KIND],
+      ['generation 0', u64(media.OWNER_GENERATION_OFF, 0), verdicts.BAD_GENERATION],
+      ['generation too large', u64(media.OWNER_GENERATION_OFF, LARGE), verdicts.BAD_RANGE],
+      ['byte length too large', u64(media.OWNER_BYTE_LEN_OFF, LARGE), verdicts.BAD_RANGE],
+      ['state none', state(media.OWNER_NONE), verdicts.BAD_STATE],
+      ['state 4', state(4), verdicts.BAD_STATE],
+      ['owner id zero', u64(media.OWNER_ID_OFF, 0), verdicts.BAD_OWNER_ID],
+      ['trim position of an object', u64(media.OWNER_TRIM_POS_OFF, 8), verdicts.BAD_FIELD],
+    ],
+  ],
+  [
+    media.TYPE_LOG,
+    0,
+    [
+      ['building', () => {}, verdicts.FINE],
+      ['committed and trimmed', both(committed('log'), u64(media.OWNER_TRIM_POS_OFF, LARGE - 1n)), verdicts.FINE],
+      ['sealed', both(committed('log'), state(media.OWNER_SEALED)), verdicts.FINE],
+      ['sealed without a name', state(media.OWNER_SEALED), verdicts.BAD_NAME],
+      ['trim position too large', u64(media.OWNER_TRIM_POS_OFF, LARGE), verdicts.BAD_RANGE],
+      ['byte length of a log', u64(media.OWNER_BYTE_LEN_OFF, 1), verdicts.BAD_FIELD],
+      ['data crc of a log', u32(media.OWNER_DATA_CRC_OFF, 1), verdicts.BAD_FIELD],
+      ['log that replaces', u64(media.OWNER_REPLACES_OFF, 1), verdicts.BAD_FIELD],
+    ],
+  ],
+  ...[media.TYPE_OBJECT, media.TYPE_LOG].map((kind): [number, number, Rule[]] => [
+    kind,
+    2,
+    [
+      ['building', () => {}, verdicts.FINE],
+      ['committed', state(media.OWNER_COMMITTED), verdicts.BAD_STATE],
+      ['state none', state(media.OWNER_NONE), verdicts.BAD_STATE],
+      ['owner id zero', u64(media.OWNER_ID_OFF, 0), verdicts.BAD_OWNER_ID],
+      ['with a name', name('x'), verdicts.BAD_NAME],
+      ['with a byte length', u64(media.OWNER_BYTE_LEN_OFF, 1), verdicts.BAD_FIELD],
+      ['with a data crc', u32(media.OWNER_DATA_CRC_OFF, 1), verdicts.BAD_FIELD],
+      ['that replaces', u64(media.OWNER_REPLACES_OFF, 1), verdicts.BAD_FIELD],
+      ['trimmed', u64(media.OWNER_TRIM_POS_OFF, 1), verdicts.BAD_FIELD],
+    ],
+  ]),
+  [
+    media.TYPE_CACHE_DATA,
+    1,
+    [
+      ['as filled', () => {}, verdicts.FINE],
+      ['generation 0', u64(media.OWNER_GENERATION_OFF, 0), verdicts.BAD_GENERATION],
+      ['building', state(media.OWNER_BUILDING), verdicts.BAD_STATE],
+      ['with an owner', u64(media.OWNER_ID_OFF, 1), verdicts.BAD_OWNER_ID],
+      ['with a name', name('x'), verdicts.BAD_NAME],
+      ['with a byte length', u64(media.OWNER_BYTE_LEN_OFF, 1), verdicts.BAD_FIELD],
+      ['trimmed', u64(media.OWNER_TRIM_POS_OFF, 1), verdicts.BAD_FIELD],
+    ],
+  ],
+  [
+    media.TYPE_FREE,
+    0,
+    [
+      ['as filled', () => {}, verdicts.FINE],
+      ['generation 0', u64(media.OWNER_GENERATION_OFF, 0), verdicts.FINE],
+      ['building', state(media.OWNER_BUILDING), verdicts.BAD_STATE],
+      ['with an owner', u64(media.OWNER_ID_OFF, 1), verdicts.BAD_OWNER_ID],
+      ['in a chain', u32(media.OWNER_CHAIN_INDEX_OFF, 1), verdicts.BAD_FIELD],
+      ['that replaces', u64(media.OWNER_REPLACES_OFF, 1), verdicts.BAD_FIELD],
+    ],
+  ],
 ];
 
 for (const [kind, chainIndex, rules] of OWNER_RULES) {
@@ -393,7 +469,7 @@ test('an object supersedes the one that it says it replaced, and no other', () =
   fresh();
   view.setBigUint64(PTR + media.OWNER_REPLACES_OFF, 0n, true);
   view.setBigUint64(old + media.OWNER_ID_OFF, 0n, true);
-  assert.not(core.ownerSupersedes(PTR, old), 'zero is nobody\'s id');
+  assert.not(core.ownerSupersedes(PTR, old), "zero is nobody's id");
 });
 
 test('names are what a strict decoder takes, without NUL', () => {
@@ -412,10 +488,11 @@ test('names are what a strict decoder takes, without NUL', () => {
   for (let pair = 0; pair < 65536; pair++) agrees(Uint8Array.of(pair >> 8, pair & 0xff));
   const edges = [0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xff];
   for (let lead = 0xdf; lead <= 0xf8; lead++) {
-    for (const a of edges) for (const b of edges) {
-      agrees(Uint8Array.of(lead, a, b));
-      for (const c of edges) agrees(Uint8Array.of(lead, a, b, c));
-    }
+    for (const a of edges)
+      for (const b of edges) {
+        agrees(Uint8Array.of(lead, a, b));
+        for (const c of edges) agrees(Uint8Array.of(lead, a, b, c));
+      }
   }
   // A character that its name cuts short at 4 GiB: reading on would trap.
   for (const good of GOOD_TEXTS.map((text) => Buffer.from(text))) {

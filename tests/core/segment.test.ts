@@ -105,20 +105,37 @@ test('pieces may overlap the data and each other', () => {
     const dataSize = 1 + prng.below(20);
     const pieces = Array.from({ length: prng.below(4) }, () => ({ ptr: origin + prng.below(32), len: prng.below(9) }));
     const dataOff = prng.below(dataSize + 1);
-    agree(origin, 48, { dataPtr: origin + prng.below(16), dataSize, dataOff, dataLen: prng.below(dataSize - dataOff + 1), pieces, bioOff: prng.below(10) });
+    agree(origin, 48, {
+      dataPtr: origin + prng.below(16),
+      dataSize,
+      dataOff,
+      dataLen: prng.below(dataSize - dataOff + 1),
+      pieces,
+      bioOff: prng.below(10),
+    });
   }
 });
 
 test('data and pieces may end at 4 GiB, and not behind it', () => {
   const origin = MEMORY_SIZE - 200;
   for (let len = 0; len <= 60; len++) {
-    agree(origin, 200, { dataPtr: MEMORY_SIZE - 100, dataSize: 100, dataOff: 100 - len, dataLen: len, pieces: [{ ptr: origin, len: 64 }], bioOff: 4 });
+    agree(origin, 200, {
+      dataPtr: MEMORY_SIZE - 100,
+      dataSize: 100,
+      dataOff: 100 - len,
+      dataLen: len,
+      pieces: [{ ptr: origin, len: 64 }],
+      bioOff: 4,
+    });
     agree(origin, 200, { dataPtr: origin, dataSize: 64, dataOff: 4, dataLen: len, pieces: [{ ptr: MEMORY_SIZE - len, len }], bioOff: 0 });
   }
   const before = bytes.slice(origin, origin + 200);
   const low = bytes.slice(0, 64);
   for (const call of [core.copyToBio, core.copyFromBio]) {
-    writeTable([{ ptr: origin, len: 10 }, { ptr: MEMORY_SIZE - 10, len: 11 }]);
+    writeTable([
+      { ptr: origin, len: 10 },
+      { ptr: MEMORY_SIZE - 10, len: 11 },
+    ]);
     assert.is(call(origin, 100, 0, 21, TABLE, 2, 0), EINVAL);
     assert.is(call(origin, 100, 0, 20, TABLE, 2, 0), 20);
     bytes.set(before, origin);
@@ -133,7 +150,13 @@ test('data and pieces may end at 4 GiB, and not behind it', () => {
 test('lengths near 2^32 are compared, never added', () => {
   writeTable([{ ptr: PTR + 0x1000, len: 16 }]);
   for (const call of [core.copyToBio, core.copyFromBio]) {
-    for (const [dataOff, dataLen] of [[0, 0xffffffff], [0xffffffff, 1], [1, 0xffffffff], [8, 0xfffffff8], [0x80000000, 0x80000000]] as const) {
+    for (const [dataOff, dataLen] of [
+      [0, 0xffffffff],
+      [0xffffffff, 1],
+      [1, 0xffffffff],
+      [8, 0xfffffff8],
+      [0x80000000, 0x80000000],
+    ] as const) {
       assert.is(call(PTR + 0x1000, 16, dataOff, dataLen, TABLE, 1, 0), EINVAL);
     }
     for (const bioOff of [16, 2 ** 32, 2 ** 32 + 1, 2 ** 53 - 1]) assert.is(call(PTR + 0x1000, 16, 0, 1, TABLE, 1, bioOff), EIO);
@@ -166,7 +189,7 @@ test('while the fault counter is not zero no copy is called good', () => {
   assert.is(core.copyToBio(PTR + 0x1000, 8, 0, 8, TABLE, 1, 0), 8);
 });
 
-test('a segment\'s data is what its metadata leaves', () => {
+test("a segment's data is what its metadata leaves", () => {
   assert.is(core.segmentDataSize(2 ** 24, 16384), 2 ** 24 - 16384);
   assert.is(core.segmentDataSize(2 ** 30, 1), 2 ** 30 - 1);
   assert.ok(traps(() => core.segmentDataSize(16384, 16384)));

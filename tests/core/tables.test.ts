@@ -61,7 +61,9 @@ if (!isMainThread) {
     const memories = Array.from({ length: 50 }, freshMemory);
     const gate = new Int32Array(new SharedArrayBuffer(4));
     const workers = Array.from({ length: 4 }, () => new Worker(new URL(import.meta.url), { workerData: { memories, gate } }));
-    const wrong = await Promise.all(workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))));
+    const wrong = await Promise.all(
+      workers.map((worker) => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))),
+    );
     assert.equal(wrong, [0, 0, 0, 0]);
   });
 }

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
+import { native, nativeUnavailable } from '../../src/native.js';
 import { suite } from '../kit/suite.js';
 
 const test = suite('README');
@@ -41,7 +42,8 @@ test('the example runs and prints what it says', async () => {
   }
 });
 
-test('the transcript of the command line is what the commands print', () => {
+const transcriptTitle = 'the transcript of the command line is what the commands print';
+const checkTranscript = (): void => {
   const transcript = /```console\n([\s\S]*?)```/.exec(text)?.[1] ?? '';
   const steps = transcript.split(/^\$ /m).slice(1);
   assert.ok(steps.length >= 5, 'the README has a transcript');
@@ -52,11 +54,20 @@ test('the transcript of the command line is what the commands print', () => {
       const { stdout, stderr } = spawnSync('sh', ['-c', command], {
         cwd: folder,
         encoding: 'utf8',
-        env: { ...process.env, PATH: `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}`, PMSEG_FORCE_GRANULARITY: '', PMSEG_OWNER_SEED: 'README' },
+        env: {
+          ...process.env,
+          PATH: `${join(folder, 'node_modules/.bin')}:${process.env['PATH']}`,
+          PMSEG_FORCE_GRANULARITY: '',
+          PMSEG_OWNER_SEED: 'README',
+        },
       });
       assert.is(`${stdout}${stderr}`.trimEnd(), expected.join('\n'), command);
     }
   } finally {
     rmSync(folder, { recursive: true });
   }
-});
+};
+
+// It shows the mode, which is another one without the shim.
+if (native) test(transcriptTitle, checkTranscript);
+else test.skip(transcriptTitle, `no native shim: ${nativeUnavailable}`);

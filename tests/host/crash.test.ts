@@ -35,9 +35,17 @@ type Workload = Pick<RecordOptions, 'setup' | 'workload' | 'withOpen'>;
 function crash(title: string, workload: Workload, oracle: (outcome: Outcome) => void, options: ExploreOptions = {}): void {
   for (const granularity of ['cache-line', 'page'] as const) {
     test(`${title} (${granularity})`, () => {
-      const recording = record({ size: sizeFor(5), segmentSize: MIB, granularity, uuid: '00112233-4455-6677-8899-aabbccddeeff', ...workload });
+      const recording = record({
+        size: sizeFor(5),
+        segmentSize: MIB,
+        granularity,
+        uuid: '00112233-4455-6677-8899-aabbccddeeff',
+        ...workload,
+      });
       const summary = explore(recording, oracle, { seed, exhaustiveMax: 40, sampleCount: 10, againCount: 1, againEvery: 80, ...options });
-      console.log(`NOTE ${title} (${granularity}): ${summary.images} images, ${summary.distinct} distinct, ${summary.points} points, ${summary.again} in recovery`);
+      console.log(
+        `NOTE ${title} (${granularity}): ${summary.images} images, ${summary.distinct} distinct, ${summary.points} points, ${summary.again} in recovery`,
+      );
       assert.ok(summary.points > 5);
     });
   }
@@ -60,7 +68,10 @@ crash(
     assert.is(textOf(outcome.pool, 'keep'), 'kept');
     const values = [null, 'one', 'two', null];
     const step = outcome.acknowledged.length;
-    assert.ok(values.slice(step, step + 2).includes(textOf(outcome.pool, 'a')), `${outcome.where}: ${textOf(outcome.pool, 'a')} after ${step}`);
+    assert.ok(
+      values.slice(step, step + 2).includes(textOf(outcome.pool, 'a')),
+      `${outcome.where}: ${textOf(outcome.pool, 'a')} after ${step}`,
+    );
     assertWhole(outcome);
   },
 );
@@ -116,7 +127,10 @@ crash(
   (outcome) => {
     const read = [...outcome.pool.log('log').recordsSync()];
     const first = 2 * records.length - read.length;
-    assert.ok([0, 5, 14].includes(first) && first >= ((outcome.acknowledged.at(-1) as number | undefined) ?? 0), `${outcome.where}: ${first}`);
+    assert.ok(
+      [0, 5, 14].includes(first) && first >= ((outcome.acknowledged.at(-1) as number | undefined) ?? 0),
+      `${outcome.where}: ${first}`,
+    );
     read.forEach(({ data }, i) => assert.is(Buffer.compare(data, records[(first + i) % records.length] as Buffer), 0, outcome.where));
     assertWhole(outcome);
   },
@@ -163,7 +177,10 @@ crash(
     const bytes = Buffer.alloc(256);
     outcome.pool.segment(0).read(bytes, 100);
     const last = (outcome.acknowledged.at(-1) as number | undefined) ?? 1;
-    assert.ok(bytes.subarray(20, 220).every((value) => value >= last && value <= 3), outcome.where);
+    assert.ok(
+      bytes.subarray(20, 220).every((value) => value >= last && value <= 3),
+      outcome.where,
+    );
     assert.ok(bytes.subarray(0, 20).every((value) => value === 1));
   },
 );
@@ -180,13 +197,24 @@ test('the enumerator sees a missing barrier', () => {
   });
   const drains = recording.operations.flatMap(({ kind }, at) => (kind === 'drain' ? [at] : []));
   const caught = drains.filter((without) => {
-    const mutated = { ...recording, operations: recording.operations.map((operation, at) => (at === without ? { kind: 'flush' as const, off: 0, len: 0 } : operation)) };
+    const mutated = {
+      ...recording,
+      operations: recording.operations.map((operation, at) => (at === without ? { kind: 'flush' as const, off: 0, len: 0 } : operation)),
+    };
     try {
-      explore(mutated, (outcome) => (textOf(outcome.pool, 'a'), assertWhole(outcome), assert.ok(outcome.acknowledged.length === 0 || textOf(outcome.pool, 'a') === 'one')), {
-        seed,
-        exhaustiveMax: 256,
-        againCount: 0,
-      });
+      explore(
+        mutated,
+        (outcome) => (
+          textOf(outcome.pool, 'a'),
+          assertWhole(outcome),
+          assert.ok(outcome.acknowledged.length === 0 || textOf(outcome.pool, 'a') === 'one')
+        ),
+        {
+          seed,
+          exhaustiveMax: 256,
+          againCount: 0,
+        },
+      );
       return false;
     } catch {
       return true;

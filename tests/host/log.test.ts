@@ -28,7 +28,16 @@ test('records of all sizes come back in order, over segments and reopening', asy
   const { pool, medium } = memoryPool(24, 'page');
   const log = pool.log('log', { create: true });
   const longest = log.recordLenMax;
-  const sizes = [0, 1, 7, 8, 9, longest, longest - 1, ...Array.from({ length: 200 }, () => prng.below(prng.below(10) === 0 ? 300000 : 3000))];
+  const sizes = [
+    0,
+    1,
+    7,
+    8,
+    9,
+    longest,
+    longest - 1,
+    ...Array.from({ length: 200 }, () => prng.below(prng.below(10) === 0 ? 300000 : 3000)),
+  ];
   const sent: { position: number; data: Uint8Array }[] = [];
   for (const size of sizes) {
     const data = prng.bytes(size);
@@ -64,7 +73,9 @@ test('a tail torn at any byte ends the log before it, and appending goes on', ()
   const size = log.end - position;
   for (const filling of [0, 0xff]) {
     for (let kept = 0; kept < size; kept++) {
-      const { pool: after, medium: next } = reopen(medium, (image) => image.fill(filling, dataOff(0) + position + kept, dataOff(0) + position + size));
+      const { pool: after, medium: next } = reopen(medium, (image) =>
+        image.fill(filling, dataOff(0) + position + kept, dataOff(0) + position + size),
+      );
       const torn = after.log('log');
       // The padding's zeros may be all that was torn off.
       const whole = filling === 0 && kept >= media.LOG_HEADER_SIZE + 29;
@@ -177,7 +188,10 @@ test('trimming frees whole segments, holds over reopening, and never moves back'
   assert.is(log.begin, positions[7]);
   throwsCode('ERR_PMSEG_ARGUMENT', () => log.trim(log.end + 1));
   const again = reopen(next);
-  assert.equal([...again.pool.log('log').recordsSync()].map(({ position }) => position), positions.slice(7));
+  assert.equal(
+    [...again.pool.log('log').recordsSync()].map(({ position }) => position),
+    positions.slice(7),
+  );
   assert.is(again.pool.status().segments.used, pool.status().segments.used);
   again.pool.log('log').trim(log.end);
   assert.equal(texts(again.pool.log('log')), []);

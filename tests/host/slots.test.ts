@@ -14,7 +14,9 @@ const INFO = [SEGMENT, SEGMENT + media.COPY_SIZE];
 
 /** `store@off`, `drain`: what reached the medium, flushes left out. */
 function shape(operations: readonly Operation[]): string[] {
-  return operations.flatMap((operation) => (operation.kind === 'flush' ? [] : operation.kind === 'drain' ? ['drain'] : [`store@${operation.off}`]));
+  return operations.flatMap((operation) =>
+    operation.kind === 'flush' ? [] : operation.kind === 'drain' ? ['drain'] : [`store@${operation.off}`],
+  );
 }
 
 test('an update writes one copy, drains, then writes the other, and drains that before the next update', () => {
@@ -34,7 +36,8 @@ test('every store is flushed before the drain that is to cover it', () => {
   const dirty = new Map<number, number>();
   const { pool } = memoryPool(4, 'cache-line', (operation) => {
     if (operation.kind === 'store') dirty.set(operation.off, operation.bytes.byteLength);
-    else if (operation.kind === 'flush') for (const [off, len] of dirty) if (off >= operation.off && off + len <= operation.off + operation.len) dirty.delete(off);
+    else if (operation.kind === 'flush')
+      for (const [off, len] of dirty) if (off >= operation.off && off + len <= operation.off + operation.len) dirty.delete(off);
     if (operation.kind === 'drain') assert.equal([...dirty], [], 'stored and not flushed');
   });
   pool.allocate().write(Buffer.alloc(5000), 3);
@@ -78,7 +81,8 @@ for (const { title, break: damage, older } of [
     const operations: Operation[] = [];
     const medium = new MemoryMedium(image, { granularity: 'page', onOperation: (operation) => operations.push(operation) });
     const pool = Pool.open(medium);
-    const stores = (): number[] => operations.flatMap((operation) => (operation.kind === 'store' && INFO.includes(operation.off) ? [operation.off] : []));
+    const stores = (): number[] =>
+      operations.flatMap((operation) => (operation.kind === 'store' && INFO.includes(operation.off) ? [operation.off] : []));
     const completed = stores();
     // One step apart is completed by opening: newest over older. A bad copy waits, degraded, for the update.
     if (title.includes('step')) assert.equal(completed, [title.includes('copy 0') ? INFO[1] : INFO[0]]);
@@ -99,7 +103,10 @@ test('copies that are more than a step apart are damage, and the segment is neve
   const image = closedImage();
   reseal(image, INFO[0] as number, 2);
   const pool = Pool.open(new MemoryMedium(image));
-  assert.equal(pool.findings.map(({ code, segmentId }) => [code, segmentId]), [['INFO_SPLIT', 0]]);
+  assert.equal(
+    pool.findings.map(({ code, segmentId }) => [code, segmentId]),
+    [['INFO_SPLIT', 0]],
+  );
   assert.is(pool.status().segments.damaged, 1);
   throwsCode('ERR_PMSEG_DAMAGED', () => pool.segment(0));
   assert.is(pool.allocate().id, 1);
@@ -108,7 +115,13 @@ test('copies that are more than a step apart are damage, and the segment is neve
 
 test('a single flipped bit in either copy of either slot reverts nothing', () => {
   const image = closedImage();
-  const starts = [0, sizeFor(2) - media.COPY_SIZE, ...INFO, SEGMENT + media.SEGMENT_OWNER_OFF, SEGMENT + media.SEGMENT_OWNER_OFF + media.COPY_SIZE];
+  const starts = [
+    0,
+    sizeFor(2) - media.COPY_SIZE,
+    ...INFO,
+    SEGMENT + media.SEGMENT_OWNER_OFF,
+    SEGMENT + media.SEGMENT_OWNER_OFF + media.COPY_SIZE,
+  ];
   const sizes = [media.SUPERBLOCK_SIZE, media.SUPERBLOCK_SIZE, media.INFO_SIZE, media.INFO_SIZE, 160, 160];
   const medium = new MemoryMedium(image, { writable: false });
   starts.forEach((start, i) => {
@@ -118,7 +131,11 @@ test('a single flipped bit in either copy of either slot reverts nothing', () =>
       medium.restore(flipped);
       const pool = Pool.open(medium);
       const { segments, degraded, uuid } = pool.status();
-      assert.equal([segments.used, segments.damaged, degraded.length, uuid], [1, 0, 1, '00112233-4455-6677-8899-aabbccddeeff'], `bit ${bit} of ${start}`);
+      assert.equal(
+        [segments.used, segments.damaged, degraded.length, uuid],
+        [1, 0, 1, '00112233-4455-6677-8899-aabbccddeeff'],
+        `bit ${bit} of ${start}`,
+      );
     }
   });
 });

@@ -38,7 +38,11 @@ export async function rejectsCode(code: string, promise: Promise<unknown>): Prom
 }
 
 /** An open pool in memory with 1 MiB segments, and what happens to its medium. */
-export function memoryPool(count: number, granularity: Granularity, onOperation?: (operation: Operation) => void): { pool: Pool; medium: MemoryMedium } {
+export function memoryPool(
+  count: number,
+  granularity: Granularity,
+  onOperation?: (operation: Operation) => void,
+): { pool: Pool; medium: MemoryMedium } {
   const medium = new MemoryMedium(sizeFor(count), { granularity, onOperation: (operation) => onOperation?.(operation) });
   Pool.format(medium, { segmentSize: MIB, uuid: '00112233-4455-6677-8899-aabbccddeeff' });
   return { pool: Pool.open(medium, { ownerSeed: 'test' }), medium };
