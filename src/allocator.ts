@@ -142,6 +142,7 @@ export function releaseSegments(engine: Engine, ids: readonly number[]): void {
   for (const batch of batches(ids)) {
     engine.slots.update(batch.map((id) => infoUpdate(engine, id, media.TYPE_FREE, undefined)));
     for (const id of batch) engine.bank.core.bitmapClear(plan.BITMAP_PTR, id);
+    engine.onRelease?.(batch);
   }
 }
 

@@ -44,6 +44,8 @@ export class Engine {
   dataSize = 0;
   readonly #superblockSlot: Slot;
   #closed = false;
+  /** Told which segments were given back, by whatever path, so that handles on their last life are closed. */
+  onRelease: ((segmentIds: readonly number[]) => void) | undefined;
 
   /**
    * Reads and judges the superblock. Writes nothing, and leaves everything else to `attach`, so that what is no pool is never locked.

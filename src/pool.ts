@@ -101,6 +101,7 @@ export class Pool implements SegmentOwner, Store {
       orphanIds: engine.medium.writable ? [...catalog.orphanIds] : [],
       completed: engine.medium.writable ? [...catalog.unfinished] : [],
     };
+    engine.onRelease = (ids) => this.#forget(ids);
     if (engine.medium.writable) this.#recover();
   }
 
@@ -149,6 +150,14 @@ export class Pool implements SegmentOwner, Store {
       lock?.release();
       medium.close();
       throw error;
+    }
+  }
+
+  /** Closes the handles on segments that were given back: their next life is somebody else's. */
+  #forget(segmentIds: readonly number[]): void {
+    for (const id of segmentIds) {
+      this.#segments.get(id)?.markFreed();
+      this.#segments.delete(id);
     }
   }
 
@@ -293,8 +302,6 @@ export class Pool implements SegmentOwner, Store {
     if (readInfo(engine, segment.id).type !== media.TYPE_CACHE_DATA)
       throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${segment.id} belongs to an object or a log`, { segmentId: segment.id });
     releaseSegments(engine, [segment.id]);
-    this.#segments.delete(segment.id);
-    segment.markFreed();
   }
 
   /** The segments that are in use, by id. */
@@ -378,12 +385,7 @@ export class Pool implements SegmentOwner, Store {
     this.engine.assertWritable();
     this.#logs.get(name)?.close();
     this.#logs.delete(name);
-    const entry = this.catalog.entries.get(name);
     removeEntry(this, name);
-    for (const id of entry?.segmentIds ?? []) {
-      this.#segments.get(id)?.markFreed();
-      this.#segments.delete(id);
-    }
   }
 
   /**

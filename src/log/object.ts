@@ -27,6 +27,24 @@ export interface PutOptions {
   sizeHint?: number | undefined;
 }
 
+/**
+ * Frees what belongs to nobody. Must succeed before a head is released or replaced: as long as the object that it replaced is still on
+ * the medium, only this head keeps that one out of sight.
+ */
+function releaseOrphans({ engine, catalog }: Store): void {
+  releaseSegments(engine, catalog.orphanIds);
+  catalog.orphanIds.length = 0;
+}
+
+/** Frees it now or, where there is no room even for that, with the next release, removal or writable open. */
+function releaseLater(store: Store): void {
+  try {
+    releaseOrphans(store);
+  } catch (error) {
+    if (!(error instanceof PmsegError) || (error.code !== 'ERR_PMSEG_NO_SPACE' && error.code !== 'ERR_PMSEG_HALTED')) throw error;
+  }
+}
+
 export class ObjectWriter {
   readonly name: string;
   readonly #store: Store;
@@ -156,6 +174,7 @@ export class ObjectWriter {
       linkSegment(engine, this.#segmentIds.at(-1) as number, undefined);
       releaseSegments(engine, excess);
     }
+    if (replaced) releaseOrphans(this.#store);
     // The data, before the record that names it.
     engine.barrier.drain();
     const headId = this.#segmentIds[0] as number;
@@ -177,8 +196,10 @@ export class ObjectWriter {
       damage: undefined,
     };
     catalog.entries.set(this.name, entry);
-    // The old head is out of sight from the commit on; its release needs no order.
-    if (replaced) releaseSegments(engine, replaced.segmentIds);
+    if (replaced) {
+      catalog.orphanIds.push(...replaced.segmentIds);
+      releaseLater(this.#store);
+    }
     return entry;
   }
 
@@ -186,7 +207,10 @@ export class ObjectWriter {
   abort(): void {
     if (!this.#open) return;
     this.#close();
-    if (!this.#store.engine.closed && !this.#store.engine.barrier.halted) releaseSegments(this.#store.engine, this.#segmentIds);
+    const { engine } = this.#store;
+    if (engine.closed || engine.barrier.halted) return;
+    this.#store.catalog.orphanIds.push(...this.#segmentIds);
+    releaseLater(this.#store);
   }
 
   /** Aborts unless committed. */
@@ -296,6 +320,7 @@ export function removeEntry(store: Store, name: string): void {
   store.engine.assertWritable();
   const entry = store.catalog.entries.get(checkName(name));
   if (!entry) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `there is no "${name}" in the pool`, { path: store.engine.medium.path });
+  releaseOrphans(store);
   const [headId, ...rest] = entry.segmentIds;
   // The head's release is the removal; a crash before the rest is free leaves orphans, never half an object.
   releaseSegments(store.engine, [headId as number]);

@@ -48,7 +48,9 @@ export function powerCuts(initial: Uint8Array, operations: readonly Operation[],
       look({ medium, at, where: `operation ${at} of ${operations.length}, choice ${choice.join('')} (seed ${prng.seed})`, since });
     } finally {
       for (const [off] of pieces) live.set(durable.subarray(off, off + tear), off);
-      for (const operation of since) if (operation.kind === 'store') live.set(durable.subarray(operation.off, operation.off + operation.bytes.byteLength), operation.off);
+      for (const operation of since)
+        if (operation.kind === 'store')
+          live.set(durable.subarray(operation.off, operation.off + operation.bytes.byteLength), operation.off);
     }
     count++;
   };
@@ -72,7 +74,12 @@ export function powerCuts(initial: Uint8Array, operations: readonly Operation[],
     }
     if (at < begin) continue;
     const pieces = [...pending];
-    for (const choice of choices(pieces.map(([, values]) => values.length), limit, prng)) show(at, pieces, choice);
+    for (const choice of choices(
+      pieces.map(([, values]) => values.length),
+      limit,
+      prng,
+    ))
+      show(at, pieces, choice);
   }
   return count;
 }
