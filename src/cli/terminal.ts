@@ -76,7 +76,7 @@ const UNITS: Record<string, number> = {
 export function parseSize(text: string): number {
   const match = /^(\d+(?:\.\d+)?(?:e\d+)?)\s*([a-z]*)$/i.exec(text.trim());
   const unit = UNITS[(match?.[2] ?? '').toUpperCase()];
-  const size = match && unit !== undefined ? Number(match[1]) * unit : Number.NaN;
+  const size = match && unit !== undefined ? Math.floor(Number(match[1]) * unit) : Number.NaN;
   if (!Number.isSafeInteger(size)) throw rangeError(`"${text}" is not a size: write 512, 1e9, 64KiB, 16MiB, 4GiB, 1TiB`);
   return size;
 }

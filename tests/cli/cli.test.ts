@@ -102,6 +102,7 @@ for (const [mode, env] of [
       [2, ['log', 'trim', path, 'a', '-1']],
       [2, ['frobnicate']],
       [2, []],
+      [0, ['create', join(folder, `${mode}-fraction`), '--size', '4.5MiB', '--segment-size', '1MiB', '--sparse']],
       [0, ['--version']],
       [0, ['put', '--help']],
     ];
