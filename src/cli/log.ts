@@ -109,8 +109,9 @@ export function log(program: Command): void {
   verb('trim', 'forget the records before a position, and free their segments', true)
     .argument('<position>', 'of the first record to keep')
     .action(async (path: string, name: string, position: string, options: PoolOptions) => {
+      const wanted = parsePosition(position);
       const shown = await withPool(path, options, false, (pool) => {
-        pool.log(name).trim(parsePosition(position));
+        pool.log(name).trim(wanted);
         return describe(pool, name);
       });
       answer(options.json, shown, [`${name}: begins at ${String(shown['begin'])}, ${String(shown['segments'])} segments`]);
