@@ -74,7 +74,7 @@ export class Log {
   #open = true;
   readonly #writable: boolean;
   /** Bytes [#flushed, #end), and the cursor under which records are sealed; arena of bank 0. */
-  readonly #buffer: Bio;
+  #bufferBio: Bio | undefined;
   readonly #cursorPtr: number;
   readonly #prepare = (): void => this.flush();
 
@@ -95,7 +95,6 @@ export class Log {
     this.#sealed = entry.head.state === OWNER_SEALED;
     this.#writable = engine.medium.writable;
     this.#recover(entry.damage);
-    this.#buffer = Bio.allocate(engine.bank, [BUFFER_SIZE]);
     this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
   }
 
@@ -182,7 +181,8 @@ export class Log {
       if (stop === 'invalid') {
         // A segment is left only when all of it is durable, so a link behind a bad record proves as much as a later record does.
         const next = this.#nextOf(walk.segment);
-        const provedBy = next ? next.index * engine.dataSize : walk.proof();
+        // A link that leads nowhere good proves it as well: it is written when all before it is durable.
+        const provedBy = next ? next.index * engine.dataSize : chainDamage ? this.#end : walk.proof();
         if (provedBy >= 0) this.#damage = { position: this.#end, provedBy };
         else this.#torn = !isZeroAhead(engine, walk);
       } else if (chainDamage) this.#damage = { position: this.#end, provedBy: this.#end };
@@ -288,6 +288,11 @@ export class Log {
   }
   #aimedAt = -1;
 
+  /** Taken at the first append: a log that is only read, or only looked at by a check, costs no arena. */
+  get #buffer(): Bio {
+    return (this.#bufferBio ??= Bio.allocate(this.#store.engine.bank, [BUFFER_SIZE]));
+  }
+
   get #bufferPtr(): number {
     return this.#store.engine.bank.view.getUint32(this.#buffer.tablePtr + plan.BVEC_PTR_OFF, true);
   }
@@ -308,7 +313,15 @@ export class Log {
     if (this.#openEpoch !== 0) return;
     const { engine } = this.#store;
     if (this.#epoch >= engine.superblock.epoch) engine.updateSuperblock({ epoch: engine.superblock.epoch + 1 });
+    this.#settleTrim();
     this.#openEpoch = engine.superblock.epoch;
+  }
+
+  /** A trim position behind the end of what survived comes down to it before anything is appended there. */
+  #settleTrim(): void {
+    if (this.#entry.head.trimPos <= this.#begin) return;
+    updateHead(this.#store.engine, this.#headId, { trimPos: this.#begin });
+    this.#updateEntry();
   }
 
   /** Leaves the last segment for a new one. A failure leaves the log as it was, or with the segment closed: the call can be repeated. */
@@ -473,6 +486,8 @@ export class Log {
     engine.assertWritable();
     checkWhole('position', position, 0, this.#end);
     if (position <= this.#begin) return;
+    // A trim position must never lie behind what survives: it would hide what is appended there later.
+    if (position > this.durable) this.persist();
     updateHead(engine, this.#headId, { trimPos: position });
     this.#begin = position;
     dropDead(this.#store, this.#headId, this.#segments, this.#segmentAt(position).index, (kept) => (this.#segments = kept));
@@ -491,6 +506,7 @@ export class Log {
     checkWhole('position', position, this.#begin, this.#end);
     this.flush();
     const state = this.#stateAt(position);
+    this.#settleTrim();
     engine.updateSuperblock({ epoch: engine.superblock.epoch + 1 });
     const segment = this.#segmentAt(position);
     const kept = this.#segments.filter(({ index }) => index <= segment.index);
@@ -544,12 +560,15 @@ export class Log {
    * @throws RangeError when no record begins there
    */
   #stateAt(position: number): { sequence: number; epoch: number } {
-    const walk = new LogWalk(this.#store.engine, this.#segmentAt(position), this.#nextOf, () => position);
+    const { dataSize } = this.#store.engine;
+    // The segment before knows what a segment's first record must carry on from.
+    const before = position % dataSize === 0 ? this.#segments.find(({ index }) => index === position / dataSize - 1) : undefined;
+    const walk = new LogWalk(this.#store.engine, before ?? this.#segmentAt(position), this.#nextOf, () => position);
     try {
       let stop = walk.end < position ? walk.next() : 'end';
       while (stop === 'record' && walk.end < position) stop = walk.next();
-      if (walk.end !== position)
-        throw rangeError(`no record of log "${this.name}" begins at ${position}; the nearest place to cut is ${walk.end}`);
+      const end = walk.segmentDone ? (walk.segment.index + 1) * dataSize : walk.end;
+      if (end !== position) throw rangeError(`no record of log "${this.name}" begins at ${position}; the nearest place to cut is ${end}`);
       return { sequence: Math.max(1, walk.sequence), epoch: walk.epoch };
     } finally {
       walk.release();
@@ -569,7 +588,7 @@ export class Log {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    this.#buffer.release();
+    this.#bufferBio?.release();
     this.#store.engine.bank.arena.release(this.#cursorPtr);
   }
 

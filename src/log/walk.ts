@@ -170,7 +170,8 @@ export class LogWalk {
       this.#window.release();
       this.#window = Bio.allocate(engine.bank, [Math.ceil(size / WINDOW_SIZE) * WINDOW_SIZE]);
     }
-    const len = Math.min(this.#window.size, remain);
+    // Nothing behind the limit: what is appended there later would be judged by what lay there before.
+    const len = Math.min(this.#window.size, remain, Math.max(size, this.#limit() - this.end));
     engine.copyToBio(this.segment.id, this.#off, len, this.#window, 0);
     this.#begin = this.#off;
     this.#have = len;
