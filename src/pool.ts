@@ -297,8 +297,7 @@ export class Pool implements SegmentOwner, Store {
     if (!(segment instanceof Segment)) throw typeError('segment', 'a Segment', segment);
     if (this.#segments.get(segment.id) !== segment)
       throw new PmsegError('ERR_PMSEG_CLOSED', `segment ${segment.id} was freed or belongs to another pool`, { segmentId: segment.id });
-    const lent = this.#lent.get(segment.id) ?? 0;
-    if (lent > 0) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views of segment ${segment.id} are lent`, { segmentId: segment.id });
+    this.assertNotLent([segment.id]);
     if (readInfo(engine, segment.id).type !== media.TYPE_CACHE_DATA)
       throw new PmsegError('ERR_PMSEG_READ_ONLY', `segment ${segment.id} belongs to an object or a log`, { segmentId: segment.id });
     releaseSegments(engine, [segment.id]);
@@ -321,6 +320,13 @@ export class Pool implements SegmentOwner, Store {
     const left = (this.#lent.get(segmentId) ?? 0) + count;
     if (left > 0) this.#lent.set(segmentId, left);
     else this.#lent.delete(segmentId);
+  }
+
+  assertNotLent(segmentIds: readonly number[]): void {
+    for (const segmentId of segmentIds) {
+      const lent = this.#lent.get(segmentId) ?? 0;
+      if (lent > 0) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views of segment ${segmentId} are lent`, { segmentId });
+    }
   }
 
   /** A bio in bank 0's arena; `segment.bio` is the better place for copies to and from a segment. Release it. */

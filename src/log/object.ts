@@ -79,6 +79,7 @@ export class ObjectWriter {
         errno: errnos.EEXIST,
       });
     }
+    if (entry) this.#store.assertNotLent(entry.segmentIds);
     return entry;
   }
 
@@ -320,10 +321,12 @@ export function removeEntry(store: Store, name: string): void {
   store.engine.assertWritable();
   const entry = store.catalog.entries.get(checkName(name));
   if (!entry) throw new PmsegError('ERR_PMSEG_NO_ENTRY', `there is no "${name}" in the pool`, { path: store.engine.medium.path });
+  store.assertNotLent(entry.segmentIds);
   releaseOrphans(store);
   const [headId, ...rest] = entry.segmentIds;
   // The head's release is the removal; a crash before the rest is free leaves orphans, never half an object.
   releaseSegments(store.engine, [headId as number]);
   store.catalog.entries.delete(name);
-  releaseSegments(store.engine, rest);
+  store.catalog.orphanIds.push(...rest);
+  releaseLater(store);
 }

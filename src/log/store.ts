@@ -10,6 +10,8 @@ export interface Store {
   readonly catalog: Catalog;
   /** A new owner id: random, or from the seed that makes images comparable. */
   newOwnerId(): bigint;
+  /** @throws PmsegError ERR_PMSEG_BUSY while a view of one of these segments is lent: they are about to be given back */
+  assertNotLent(segmentIds: readonly number[]): void;
 }
 
 /**
