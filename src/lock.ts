@@ -30,10 +30,15 @@ function readText(path: string): string | undefined {
   }
 }
 
-/** Field 22 of /proc/PID/stat; the command name before it may hold spaces and brackets. */
+/**
+ * Field 22 of /proc/PID/stat; the command name before it may hold spaces and brackets. A zombie without other threads has none: it is
+ * gone, though nobody has waited for it, which under a first process that reaps nobody is for ever.
+ */
 function startTimeOf(pid: number): string | undefined {
   const stat = readText(`/proc/${pid}/stat`);
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
+  const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const isGone = /[ZX]/.test(fields?.[0] ?? 'X') && Number(fields?.[17] ?? 0) <= 1;
+  return isGone ? undefined : fields?.[19];
 }
 
 function pidNamespace(): string {
