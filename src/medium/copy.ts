@@ -136,7 +136,7 @@ export class CopyMedium implements Medium {
   acquire(segmentId: number, off: number, len: number, writable: boolean): number {
     const frame = this.#frameOf(segmentId);
     this.#load(frame, off, len);
-    if (writable && len > 0) frame.dirty.push([off, len]);
+    if (writable && len > 0) frame.dirty = withRange(frame.dirty, off, len);
     frame.pins++;
     return frame.ptr;
   }
@@ -207,4 +207,13 @@ export class CopyMedium implements Medium {
   close(): void {
     this.#file.close();
   }
+}
+
+/** Ranges with one more, joined with those that it touches: a range lent a thousand times is one range. */
+function withRange(ranges: readonly [number, number][], off: number, len: number): [number, number][] {
+  const apart = ranges.filter(([from, size]) => from > off + len || from + size < off);
+  const touching = ranges.filter(([from, size]) => !(from > off + len || from + size < off));
+  const begin = Math.min(off, ...touching.map(([from]) => from));
+  const end = Math.max(off + len, ...touching.map(([from, size]) => from + size));
+  return [...apart, [begin, end - begin]];
 }
