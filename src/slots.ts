@@ -185,8 +185,11 @@ export class Slots {
       try {
         updates.forEach(({ slot }, i) => this.#writeCopy(slot, this.#olderCopy(slot), recordsPtr + i * stride));
       } catch (error) {
-        // Some first copies may have been stored: what holds is what can be read back.
-        for (const { slot } of updates) this.load(slot);
+        // Some first copies may have been stored: what holds is what can be read back, and it is not durable before the next drain.
+        for (const { slot } of updates) {
+          this.load(slot);
+          this.#bank.words[slot.stateIndex + 1] = this.#barrier.begun;
+        }
         throw error;
       }
       this.#barrier.drain();

@@ -16,8 +16,9 @@ export class DaxMedium extends Mapped {
   readonly mode: Mode = 'dax';
   readonly granularity: 'byte' | 'cache-line';
   readonly #unit: number;
-  /** Something was written by pwrite since the last drain. */
-  #unsynced = false;
+  /** Writes by pwrite, and how many of them a system call has made durable: one in flight has not. */
+  #written = 0;
+  #synced = 0;
 
   /** @param forced map as an ordinary file: for tests of this path where there is no DAX */
   constructor(native: Native, file: NativeFile, granularity: Exclude<Granularity, 'page'>, forced: boolean) {
@@ -30,7 +31,7 @@ export class DaxMedium extends Mapped {
     const place = this.#placeOf(off);
     if (!place) {
       this.file.write(off, bio.slices(bioOff, len));
-      this.#unsynced = true;
+      this.#written++;
       return;
     }
     this.assertGood(off, len);
@@ -69,9 +70,9 @@ export class DaxMedium extends Mapped {
 
   drain(): void {
     this.keepGuard();
-    if (this.#unsynced) {
+    if (this.#synced < this.#written) {
       this.file.drain();
-      this.#unsynced = false;
+      this.#synced = this.#written;
     } else this.file.verify();
     this.#check('fence', this.native.fence(), 0, 0);
   }
@@ -79,11 +80,11 @@ export class DaxMedium extends Mapped {
   async drainAsync(): Promise<void> {
     // Lines are flushed by the thread that stored them; only pwrites are worth leaving this thread for.
     this.keepGuard();
-    const unsynced = this.#unsynced;
+    const written = this.#written;
     this.#check('fence', this.native.fence(), 0, 0);
-    if (!unsynced) return this.file.verify();
-    this.#unsynced = false;
+    if (this.#synced === written) return this.file.verify();
     await this.file.drainAsync();
+    this.#synced = Math.max(this.#synced, written);
   }
 
   /** The mapping of a pool offset, mapped now if it is not yet. */

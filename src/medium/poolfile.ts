@@ -7,7 +7,7 @@
  *     past a truncated end would silently make it longer.
  */
 import * as fs from 'node:fs';
-import { PmsegError, errnos, fromFs, systemError } from '../errors.js';
+import { PmsegError, errnoName, errnos, fromFs, isSpace, systemError, type Coordinates } from '../errors.js';
 import { STAT_DEV, STAT_FIELDS, STAT_INO, STAT_MODE, STAT_NLINK, STAT_SIZE, type Native } from '../native.js';
 
 export interface PoolFile {
@@ -94,8 +94,7 @@ abstract class Base implements PoolFile {
       const part = rest.length > CALL_PIECES ? rest.slice(0, CALL_PIECES) : rest;
       const count = this.pwritev(part, off, durable);
       if (count === -errnos.EINTR) continue;
-      if (count <= 0)
-        throw systemError('write', count < 0 ? -count : errnos.EIO, { path: this.path, offset: off, length: total - (off - begin) });
+      if (count <= 0) throw writeError(count < 0 ? -count : errnos.EIO, { path: this.path, offset: off, length: total - (off - begin) });
       off += count;
       rest = off - begin === total ? [] : dropBytes(rest, count);
     }
@@ -106,7 +105,7 @@ abstract class Base implements PoolFile {
     for (;;) {
       const result = this.datasync();
       if (result === -errnos.EINTR) continue;
-      if (result < 0) throw systemError('fdatasync', -result, { path: this.path });
+      if (result < 0) throw drainError(-result, this.path);
       break;
     }
     this.verify();
@@ -115,7 +114,7 @@ abstract class Base implements PoolFile {
   async drainAsync(): Promise<void> {
     this.verify();
     const result = await this.datasyncAsync();
-    if (result < 0) throw systemError('fdatasync', -result, { path: this.path });
+    if (result < 0) throw drainError(-result, this.path);
     this.verify();
   }
 
@@ -125,6 +124,17 @@ abstract class Base implements PoolFile {
     const what = nlink === 0 ? 'was removed' : `has ${size} bytes instead of ${this.size}`;
     throw new PmsegError('ERR_PMSEG_REPLACED', `${this.path} ${what} while it was open`, { path: this.path, length: size });
   }
+}
+
+/** Want of room, and memory that could not be read from, fail a write alone. After any other error nobody knows what the file holds. */
+function writeError(errno: number, at: Coordinates): PmsegError {
+  if (isSpace(errno) || errno === errnos.EFAULT) return systemError('write', errno, at);
+  return new PmsegError('ERR_PMSEG_IO', `write ${at.path} offset ${at.offset} length ${at.length}: ${errnoName(errno)}`, { ...at, errno });
+}
+
+/** Whatever the errno says, ENOSPC too: a drain that failed is never tried again. */
+function drainError(errno: number, path: string): PmsegError {
+  return new PmsegError('ERR_PMSEG_IO', `fdatasync ${path}: ${errnoName(errno)}`, { path, errno });
 }
 
 /** The slices behind the first `count` bytes. */
@@ -164,6 +174,7 @@ export class NativeFile extends Base {
     this.#native = native;
     // O_NONBLOCK: a FIFO must be refused, not waited for.
     this.fd = native.open(path, (writable ? fs.constants.O_RDWR : fs.constants.O_RDONLY) | fs.constants.O_NONBLOCK, 0);
+    if (this.fd === -errnos.EISDIR) assertRegular(path, fs.constants.S_IFDIR);
     if (this.fd < 0) throw systemError('open', -this.fd, { path });
     try {
       const { size } = this.stat();
@@ -230,6 +241,7 @@ export class FsFile extends Base {
     try {
       this.fd = fs.openSync(path, (writable ? fs.constants.O_RDWR : fs.constants.O_RDONLY) | fs.constants.O_NONBLOCK);
     } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EISDIR') assertRegular(path, fs.constants.S_IFDIR);
       throw fromFs('open', error, { path });
     }
     try {
@@ -247,11 +259,14 @@ export class FsFile extends Base {
     return negated(() => fs.readSync(this.fd, bytes, 0, bytes.byteLength, off));
   }
 
-  protected pwritev(slices: readonly Uint8Array[], off: number, durable: boolean): number {
-    const count = negated(() => fs.writevSync(this.fd, slices, off));
-    if (count < 0 || !durable) return count;
-    const result = this.datasync();
-    return result < 0 ? result : count;
+  protected pwritev(slices: readonly Uint8Array[], off: number): number {
+    return negated(() => fs.writevSync(this.fd, slices, off));
+  }
+
+  /** node:fs has no RWF_DSYNC. */
+  override writeDurable(off: number, slices: readonly Uint8Array[]): void {
+    this.write(off, slices);
+    this.drain();
   }
 
   protected datasync(): number {
