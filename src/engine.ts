@@ -12,7 +12,7 @@ import * as verdicts from '../assembly/verdicts.js';
 import type { Bank } from './bank.js';
 import { Barrier } from './barrier.js';
 import { Bio } from './bio.js';
-import { PmsegError, checkRange, errnos, type PmsegCode } from './errors.js';
+import { PmsegError, checkRange, errnos, typeError, type PmsegCode } from './errors.js';
 import type { Medium } from './medium.js';
 import { readSuperblock, uuidBytes, writeSuperblock, type Superblock } from './records.js';
 import { OWNER_ID_OFF, UUID_OFF } from './scratch.js';
@@ -56,7 +56,7 @@ export class Engine {
     this.bank = medium.banks[0] as Bank;
     this.barrier = new Barrier(medium, this.bank);
     this.slots = new Slots(medium, this.bank, this.barrier);
-    if (medium.size < media.COPY_COUNT * media.COPY_SIZE) {
+    if (medium.size < media.COPY_SIZE) {
       throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} has ${medium.size} bytes; a pool has more`, {
         path: medium.path,
         length: medium.size,
@@ -186,6 +186,7 @@ export class Engine {
   copyToBio(segmentId: number, off: number, len: number, bio: Bio, bioOff: number): void {
     this.assertOpen();
     checkRange('segment', off, len, this.dataSize);
+    if (!(bio instanceof Bio)) throw typeError('bio', 'a Bio', bio);
     bio.check(bioOff, len);
     if (len === 0) return;
     const { dataOff } = this.superblock;
@@ -221,6 +222,7 @@ export class Engine {
   copyFromBio(segmentId: number, off: number, len: number, bio: Bio, bioOff: number, durable: boolean): void {
     this.assertWritable();
     checkRange('segment', off, len, this.dataSize);
+    if (!(bio instanceof Bio)) throw typeError('bio', 'a Bio', bio);
     bio.check(bioOff, len);
     if (len === 0) return;
     this.#store(segmentId, off, len, () => {

@@ -12,7 +12,7 @@ function fitting(segment: Segment, bio: Bio, off: number): number {
 export function readv(segment: Segment, views: readonly ArrayBufferView[], off: number): number {
   const bio = Bio.from(views);
   const len = fitting(segment, bio, off);
-  if (len > 0) segment.copyToBio(off, len, bio);
+  segment.copyToBio(Math.min(off, segment.dataSize), len, bio);
   return len;
 }
 
@@ -23,7 +23,7 @@ export function read(segment: Segment, view: ArrayBufferView, off: number): numb
 export function writev(segment: Segment, views: readonly ArrayBufferView[], off: number): number {
   const bio = Bio.from(views);
   const len = fitting(segment, bio, off);
-  if (len > 0) segment.copyFromBio(off, len, bio);
+  segment.copyFromBio(Math.min(off, segment.dataSize), len, bio);
   return len;
 }
 

@@ -339,6 +339,151 @@ export function mediumContract(name: string, world: World): void {
     await rejectsCode('ERR_PMSEG_CLOSED', pool.drainAsync());
   });
 
+  test('a copy at any edge of the data or of a bio moves what it must and nothing beside it', () => {
+    const pool = world.create();
+    const segment = pool.allocate();
+    const { dataSize } = segment;
+    const model = new Prng(7).bytes(dataSize);
+    segment.copyFromBio(0, dataSize, Bio.from(model));
+    for (const off of [
+      0,
+      1,
+      63,
+      64,
+      65,
+      4095,
+      4096,
+      65535,
+      65536,
+      dataSize - 65536,
+      dataSize - 65,
+      dataSize - 64,
+      dataSize - 1,
+      dataSize,
+    ]) {
+      for (const len of [0, 1, 2, 63, 64, 65, 4096, 65536, dataSize - off]) {
+        if (len > dataSize - off) {
+          assert.instance(
+            throwsCode('ERR_PMSEG_ARGUMENT', () => segment.copyToBio(off, len, pool.bio(8))),
+            RangeError,
+          );
+          continue;
+        }
+        for (const bioOff of [0, 1, 7]) {
+          const bios = [Bio.from(Buffer.alloc(bioOff + len, 0xaa)), segment.bio(bioOff, len, 0), segment.bio(len + bioOff)];
+          for (const bio of bios) {
+            for (const piece of bio.pieces) piece.fill(0xaa);
+            segment.copyToBio(off, len, bio, bioOff);
+            const got = concat(bio.pieces);
+            assert.ok(
+              got.subarray(0, bioOff).every((byte) => byte === 0xaa),
+              'nothing before it',
+            );
+            assert.is(Buffer.compare(got.subarray(bioOff), model.subarray(off, off + len)), 0, `off ${off} len ${len} bioOff ${bioOff}`);
+            segment.copyFromBio(off, len, bio, bioOff);
+            throwsCode('ERR_PMSEG_SHORT_COPY', () => segment.copyToBio(off, len, bio, bioOff + 1));
+            bio.release();
+          }
+        }
+      }
+    }
+    const all = Buffer.alloc(dataSize);
+    segment.read(all, 0);
+    assert.is(Buffer.compare(all, model), 0, 'what was copied back is what was there');
+    pool.close();
+  });
+
+  test('writes, stores through views and reads agree in every order', () => {
+    const pool = world.create();
+    const segment = pool.allocate();
+    const read = (): number[] => {
+      const bytes = Buffer.alloc(4);
+      segment.read(bytes, 70000);
+      return [...bytes];
+    };
+    segment.write(Buffer.from([1, 1, 1, 1]), 70000);
+    const writable = segment.view(70000, 4, { write: true });
+    assert.equal([...writable.bytes], [1, 1, 1, 1]);
+    writable.bytes[0] = 2;
+    segment.write(Buffer.from([3]), 70001);
+    assert.equal(
+      [[...writable.bytes], read()],
+      [
+        [2, 3, 1, 1],
+        [2, 3, 1, 1],
+      ],
+    );
+    segment.flush(70000, 4);
+    writable.bytes[2] = 4;
+    segment.write(Buffer.from([5]), 70003);
+    assert.equal(
+      [[...writable.bytes], read()],
+      [
+        [2, 3, 4, 5],
+        [2, 3, 4, 5],
+      ],
+    );
+    const other = segment.view(60000, 20000);
+    assert.equal([...other.bytes.subarray(10000, 10004)], [2, 3, 4, 5]);
+    writable.bytes[3] = 6;
+    writable.release();
+    assert.is(other.bytes[10003], 6);
+    segment.persist(70000, 4);
+    other.release();
+    segment.write(Buffer.from([7]), 70000);
+    pool.close();
+    const again = world.open({ readOnly: true });
+    const bytes = Buffer.alloc(4);
+    again.segment(segment.id).read(bytes, 70000);
+    assert.equal([...bytes], [7, 3, 4, 6]);
+    again.close();
+  });
+
+  test('a call that moves no bytes is refused like any other', () => {
+    const pool = world.create();
+    const [segment, freed] = [pool.allocate(), pool.allocate()];
+    const { dataSize } = segment;
+    pool.free(freed);
+    throwsCode('ERR_PMSEG_CLOSED', () => freed.read(Buffer.alloc(1), dataSize));
+    throwsCode('ERR_PMSEG_CLOSED', () => freed.write(Buffer.alloc(0), 0));
+    for (const wrong of [undefined, null, 'bio', Buffer.alloc(8)]) {
+      for (const call of [() => segment.copyToBio(0, 8, wrong as never), () => segment.copyFromBio(0, 8, wrong as never)]) {
+        assert.instance(throwsCode('ERR_PMSEG_ARGUMENT', call), TypeError);
+      }
+    }
+    const released = segment.bio(8);
+    released.release();
+    throwsCode('ERR_PMSEG_CLOSED', () => segment.copyToBio(0, 8, released));
+    throwsCode('ERR_PMSEG_ARGUMENT', () => segment.read(Buffer.alloc(1), -1));
+    throwsCode('ERR_PMSEG_ARGUMENT', () => Bio.from(Array.from({ length: 1025 }, () => Buffer.alloc(1))));
+    throwsCode('ERR_PMSEG_ARGUMENT', () => Bio.from(Buffer.alloc(4)).advance(5));
+    pool.close();
+    throwsCode('ERR_PMSEG_CLOSED', () => segment.read(Buffer.alloc(1), dataSize));
+    const reader = world.open({ readOnly: true });
+    throwsCode('ERR_PMSEG_READ_ONLY', () => reader.segment(segment.id).write(Buffer.alloc(1), dataSize));
+    reader.close();
+  });
+
+  test('a writable view that is lent and persisted again and again costs the same each time', () => {
+    const pool = world.create();
+    const segment = pool.allocate();
+    const round = (count: number): number => {
+      const begin = performance.now();
+      for (let i = 0; i < count; i++) {
+        const view = segment.view(100, 50, { write: true });
+        view.bytes.fill(i);
+        segment.flush(100, 50);
+        view.release();
+      }
+      return performance.now() - begin;
+    };
+    round(200);
+    const [first] = [round(200), round(1500)];
+    const last = round(200);
+    assert.ok(last < 4 * first + 50, `${first.toFixed(1)} ms at first, ${last.toFixed(1)} ms in the end`);
+    pool.close();
+  });
+
   test('prefetch and concurrent barriers come back', async () => {
     const pool = world.create();
     const segment = pool.allocate();
