@@ -34,7 +34,8 @@ function runFile(file) {
     let text = '';
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes) => (text += bytes));
     child.on('close', (status, signal) => {
-      const count = (word) => Number(new RegExp(`^\\s*${word}:\\s+(\\d+)`, 'm').exec(text.replace(/\x1b\[[0-9;]*m/g, ''))?.[1] ?? NaN);
+      const plain = text.replace(/\x1b\[[0-9;]*m/g, '');
+      const count = (word) => Number(new RegExp(`^\\s*${word}:\\s+(\\d+)`, 'm').exec(plain)?.[1] ?? NaN);
       const [total, passed, skips] = ['Total', 'Passed', 'Skipped'].map(count);
       const ran = Number.isInteger(total) && total + skips > 0;
       const failed = ran ? total - passed : 1;
@@ -47,7 +48,8 @@ function runFile(file) {
         `${bad ? 'FAIL' : 'ok  '} ${relative(folder, file)}  ${ran ? `${passed} passed` : 'ran no test'}${skips ? `, ${skips} skipped` : ''}  ${seconds} s`,
       );
       if (bad) console.log(`${text}\n(exit status ${status}, signal ${signal})`);
-      else for (const line of text.split('\n')) if (/^(SKIP|SEED|NOTE)\b/.test(line)) console.log(`     ${line}`);
+      // What a test says may stand behind the dots of the tests before it.
+      else for (const [, said] of plain.matchAll(/(?:^|[^\w])((?:SKIP|SEED|NOTE) .*)$/gm)) console.log(`     ${said}`);
       resolve();
     });
   });
