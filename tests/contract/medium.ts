@@ -464,26 +464,6 @@ export function mediumContract(name: string, world: World): void {
     reader.close();
   });
 
-  test('a writable view that is lent and persisted again and again costs the same each time', () => {
-    const pool = world.create();
-    const segment = pool.allocate();
-    const round = (count: number): number => {
-      const begin = performance.now();
-      for (let i = 0; i < count; i++) {
-        const view = segment.view(100, 50, { write: true });
-        view.bytes.fill(i);
-        segment.flush(100, 50);
-        view.release();
-      }
-      return performance.now() - begin;
-    };
-    round(200);
-    const [first] = [round(200), round(1500)];
-    const last = round(200);
-    assert.ok(last < 4 * first + 50, `${first.toFixed(1)} ms at first, ${last.toFixed(1)} ms in the end`);
-    pool.close();
-  });
-
   test('prefetch and concurrent barriers come back', async () => {
     const pool = world.create();
     const segment = pool.allocate();

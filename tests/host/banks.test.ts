@@ -80,7 +80,7 @@ for (const parent of native ? folders : []) {
     console.log(
       `NOTE ${parent}: 1 TiB, ${pool.engine.medium.banks.length} banks, opened in ${time.toFixed(0)} ms, ${(grown / MIB).toFixed(1)} MiB`,
     );
-    assert.ok(time < 2000 && grown < 100 * MIB, `${time} ms, ${grown} bytes`);
+    assert.ok(grown < 100 * MIB, `${grown} bytes`);
     pool.close();
     const reader = Pool.open(path, { readOnly: true });
     reader.close();

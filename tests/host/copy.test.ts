@@ -78,6 +78,23 @@ test('lent views pin their frames; when all are lent the next segment is busy, a
   pool.close();
 });
 
+/** System calls that wrote, of this process. */
+const writesSoFar = (): number => Number(/^syscw: (\d+)/m.exec(readFileSync('/proc/self/io', 'utf8'))?.[1]);
+
+test('a range that is lent and flushed again and again is written once each time', () => {
+  const { pool } = newPool();
+  const segment = pool.segment(0);
+  for (let i = 0; i < 200; i++) {
+    const view = segment.view(100, 50, { write: true });
+    view.bytes.fill(i);
+    const before = writesSoFar();
+    segment.flush(100, 50);
+    assert.is(writesSoFar() - before, 1, `round ${i}`);
+    view.release();
+  }
+  pool.close();
+});
+
 test('stores through a view that were never flushed do not come back when the pool is read again', () => {
   const { pool, path } = newPool();
   const view = pool.segment(0).view(0, 4, { write: true });
