@@ -27,6 +27,8 @@ interface Group {
 export class Barrier {
   readonly #medium: Medium;
   readonly #bank: Bank;
+  /** `begun` at the last store. */
+  #lastStore = -1;
   #running: Promise<void> | undefined;
   #waiting: Group | undefined;
 
@@ -52,6 +54,11 @@ export class Barrier {
   /** Whether what was written when `begun` was `stamp` is durable. */
   covers(stamp: number): boolean {
     return this.done > stamp;
+  }
+
+  /** Whether all that was stored through this object is durable. */
+  get idle(): boolean {
+    return this.covers(this.#lastStore);
   }
 
   /** Waits for everything written before. Halts the pool when it fails. */
@@ -124,6 +131,7 @@ export class Barrier {
    * Runs a store. Want of room and lost bytes fail it alone; after any other failure nobody knows what the file holds, so the pool halts.
    */
   store(write: () => void): void {
+    this.#lastStore = this.begun;
     try {
       write();
     } catch (error) {

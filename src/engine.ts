@@ -147,6 +147,20 @@ export class Engine {
     this.slots.complete([this.#superblockSlot]);
   }
 
+  /**
+   * Starts moving metadata to the persistence domain. On cache lines only a flush does that: what a process stored just before it died is
+   * seen by the next one and still not durable, and no drain covers it. Before the clean mark was stored, all else was durable.
+   */
+  flushMetadata(): void {
+    if (this.medium.granularity !== 'cache-line') return;
+    this.slots.flush(this.#superblockSlot);
+    if (this.superblock.clean) return;
+    for (let id = 0; id < this.superblock.highWater; id++) {
+      this.slots.flush(this.slots.info(id));
+      this.slots.flush(this.slots.owner(id));
+    }
+  }
+
   get closed(): boolean {
     return this.#closed;
   }

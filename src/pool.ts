@@ -164,6 +164,7 @@ export class Pool implements SegmentOwner, Store {
   /** What a writable open changes. */
   #recover(): void {
     const { engine, catalog } = this;
+    engine.flushMetadata();
     // The first barrier: everything that a dead writer left undrained is durable after it.
     engine.updateSuperblock({ epoch: engine.superblock.epoch + 1, clean: false });
     const { slots } = engine;
@@ -408,8 +409,8 @@ export class Pool implements SegmentOwner, Store {
   }
 
   /**
-   * Closes the pool: puts the clean mark (one superblock update) unless halted, unmaps, gives up the lock. Persists nothing else: what was
-   * not persisted is as unsure as before.
+   * Closes the pool: puts the clean mark (a drain if anything is on its way, and one superblock update) unless halted, unmaps, gives up the
+   * lock. Starts nothing moving: stores through a view that were not flushed are as unsure as before.
    * @throws PmsegError ERR_PMSEG_BUSY while views are lent, unless `force`: lent views then read zeros
    */
   close(options: { force?: boolean } = {}): void {
@@ -419,7 +420,7 @@ export class Pool implements SegmentOwner, Store {
     if (lent > 0 && !options.force) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views are lent: release them before closing`);
     for (const log of this.#logs.values()) log.close();
     try {
-      if (engine.medium.writable && !engine.barrier.halted) engine.updateSuperblock({ clean: true });
+      if (engine.medium.writable && !engine.barrier.halted) this.#markClean();
     } finally {
       engine.markClosed();
       try {
@@ -428,6 +429,13 @@ export class Pool implements SegmentOwner, Store {
         this.#lock?.release();
       }
     }
+  }
+
+  /** What is not durable yet must not be found under a clean mark: a copy cut short in an unclean pool is completed, in a clean one it is damage. */
+  #markClean(): void {
+    const { barrier } = this.engine;
+    if (!barrier.idle) barrier.drain();
+    this.engine.updateSuperblock({ clean: true });
   }
 
   get closed(): boolean {

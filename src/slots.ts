@@ -119,6 +119,17 @@ export class Slots {
     return this.#classify(slot, !delivered.includes(false));
   }
 
+  /** Starts moving both copies to the persistence domain, whoever stored them. A copy that the medium has lost is not in force: it can stay so. */
+  flush(slot: Slot): void {
+    for (const off of slot.offs) {
+      try {
+        this.#barrier.store(() => this.#medium.flush(off, slot.size));
+      } catch (error) {
+        if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
+      }
+    }
+  }
+
   /** Reads all metadata of a segment at once and returns what its info and its owner slot say. */
   loadSegment(segmentId: number): { info: Loaded; owner: Loaded } {
     const [info, owner] = [this.info(segmentId), this.owner(segmentId)];

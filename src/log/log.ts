@@ -169,7 +169,6 @@ export class Log {
 
   #recover(chainDamage: string | undefined): void {
     const { engine } = this.#store;
-    if (this.#writable) engine.barrier.drain();
     const walk = new LogWalk(engine, this.#segmentAt(this.#begin), this.#nextOf, () => Infinity);
     try {
       let stop = walk.next();
@@ -186,12 +185,23 @@ export class Log {
         if (provedBy >= 0) this.#damage = { position: this.#end, provedBy };
         else this.#torn = !isZeroAhead(engine, walk);
       } else if (chainDamage) this.#damage = { position: this.#end, provedBy: this.#end };
+      if (this.#writable) this.#persistRecovered();
       this.#durable = this.#writable ? this.#end : Math.min(walk.durablePos, this.#end);
     } finally {
       walk.release();
     }
     // A trim position behind the last record that survived: nothing is left to be read before it.
     if (this.#begin > this.#end) this.#begin = this.#end;
+  }
+
+  /** Who wrote the records may have died before they were flushed or drained; nobody has been shown them yet. */
+  #persistRecovered(): void {
+    const { engine } = this.#store;
+    for (const { id, index } of this.#segments) {
+      const len = Math.min(engine.dataSize, this.#end - index * engine.dataSize);
+      if (engine.medium.granularity === 'cache-line' && len > 0) engine.flush(id, 0, len);
+    }
+    engine.barrier.drain();
   }
 
   #assertOpen(): void {

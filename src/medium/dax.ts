@@ -6,7 +6,7 @@
  *   - `write` leaves nothing but the fence to do.
  */
 import type { Bio } from '../bio.js';
-import { PmsegError, errnos, systemError } from '../errors.js';
+import { errnos, systemError } from '../errors.js';
 import type { Granularity, Mode } from '../medium.js';
 import { GRANULARITY, MAP_HOW, type Native } from '../native.js';
 import { Mapped } from './mapped.js';
@@ -62,7 +62,11 @@ export class DaxMedium extends Mapped {
 
   flush(off: number, len: number): void {
     const place = this.#placeOf(off);
-    if (!place) throw new PmsegError('ERR_PMSEG_IO', 'only segments can be flushed', { offset: off, length: len });
+    if (!place) {
+      // Not mapped, so it was stored by a pwrite: the next drain is the system call that waits for it.
+      this.#written++;
+      return;
+    }
     this.assertGood(off, len);
     this.#check('flush', this.native.flush(place.id, this.#unit, place.mapOff, len), off, len);
     this.assertGood(off, len);
