@@ -16,7 +16,7 @@
  *     where the search stood: doubt counts as damage, because a damaged log loses nothing by waiting to be told where to cut.
  */
 import {
-  LOG_ALIGN, LOG_HEADER_SIZE, LOG_KIND_EPOCH, LOG_KIND_SHIFT, LOG_LEN_KIND_OFF,
+  LOG_ALIGN, LOG_DURABLE_POS_OFF, LOG_HEADER_SIZE, LOG_KIND_EPOCH, LOG_KIND_SHIFT, LOG_LEN_KIND_OFF,
 } from "./media";
 import { crc32cRemoveZeros } from "./crc32c";
 import { Cursor, LogRecord } from "./layout";
@@ -26,13 +26,20 @@ import { whole, WHOLE_MAX } from "./whole";
 const BUDGET_FACTOR: u64 = 16;
 /** What solving for a seed costs, as bytes of CRC: a log of the smallest records still takes less than the budget. */
 const FIXED_COST: u64 = 256;
+/** A run of zeros that is passed over at once; a whole number of places at which a record may begin. */
+const ZEROS_SIZE: u32 = 64;
 
 /** Offset from `ptr` of a record that proves that the bad one at `ptr` (position `pos`) had been durable; -1 if there is none. */
 export function logProof(cursorPtr: usize, ptr: usize, remain: u32, pos: f64): i32 {
   const badPos = whole(pos);
   let budget = BUDGET_FACTOR * remain;
   // No record is shorter than a header, so the next one begins at least that far on.
-  for (let off = LOG_HEADER_SIZE; off <= remain && remain - off >= LOG_HEADER_SIZE; off += LOG_ALIGN) {
+  for (let off = LOG_HEADER_SIZE, checked = off; off <= remain && remain - off >= LOG_HEADER_SIZE; off += LOG_ALIGN) {
+    if (off >= checked) {
+      // What was never written is most of a log's last segment. Durable up to zero proves nothing, so runs of zeros are passed over at once.
+      while (remain - off >= ZEROS_SIZE + LOG_HEADER_SIZE && zerosAt(ptr + off + LOG_DURABLE_POS_OFF)) off += ZEROS_SIZE;
+      checked = off + ZEROS_SIZE;
+    }
     // Modulo 2^64: true for badPos < durablePos ≤ badPos + off alone.
     if (changetype<LogRecord>(ptr + off).durablePos - badPos - 1 >= off) continue;
     const size = plausibleSize(cursorPtr, ptr + off, remain - off, badPos, off);
@@ -42,6 +49,12 @@ export function logProof(cursorPtr: usize, ptr: usize, remain: u32, pos: f64): i
     if (proves(cursorPtr, ptr + off, size)) return <i32>off;
   }
   return -1;
+}
+
+/** Whether ZEROS_SIZE bytes are zero. */
+function zerosAt(ptr: usize): bool {
+  return (load<u64>(ptr) | load<u64>(ptr, 8) | load<u64>(ptr, 16) | load<u64>(ptr, 24)
+    | load<u64>(ptr, 32) | load<u64>(ptr, 40) | load<u64>(ptr, 48) | load<u64>(ptr, 56)) == 0;
 }
 
 /** Size of the record at `ptr`, `off` bytes behind the bad one, if its header could be that of a proof; otherwise 0. */

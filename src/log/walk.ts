@@ -21,8 +21,9 @@ export interface LogSegment {
   readonly index: number;
 }
 
-/** Bytes read at once. */
+/** Most bytes read ahead at once, and how many at first: a short log should not cost a window. */
 const WINDOW_SIZE = 1024 * 1024;
+const FIRST_SIZE = 64 * 1024;
 /** Longest record's payload, whatever the segment size: it must fit into the arena beside everything else. */
 export const RECORD_LEN_MAX = 32 * 1024 * 1024;
 
@@ -39,6 +40,8 @@ export class LogWalk {
   #window: Bio;
   #begin = 0;
   #have = 0;
+  /** Bytes to read next; doubles as the walk goes on. */
+  #ahead = FIRST_SIZE;
   /** The data record just stepped over. */
   position = 0;
   payloadPtr = 0;
@@ -171,7 +174,8 @@ export class LogWalk {
       this.#window = Bio.allocate(engine.bank, [Math.ceil(size / WINDOW_SIZE) * WINDOW_SIZE]);
     }
     // Nothing behind the limit: what is appended there later would be judged by what lay there before.
-    const len = Math.min(this.#window.size, remain, Math.max(size, this.#limit() - this.end));
+    const len = Math.min(this.#window.size, remain, Math.max(size, Math.min(this.#ahead, this.#limit() - this.end)));
+    this.#ahead = Math.min(WINDOW_SIZE, 2 * this.#ahead);
     engine.copyToBio(this.segment.id, this.#off, len, this.#window, 0);
     this.#begin = this.#off;
     this.#have = len;

@@ -472,6 +472,22 @@ test('stretches of damage, with the epoch record in them, are proved as well', (
   }
 });
 
+test('a proof is found behind any run of zeros, wherever it begins and the search ends', () => {
+  for (let gap = 24; gap <= 400; gap += 8) {
+    for (const behind of [0, 8, 40, 64, 88]) {
+      freshCursor();
+      core.logCursorEpoch(CURSOR, 4);
+      bytes.fill(0, LOG, LOG + 1000);
+      const size = core.logSeal(CURSOR, LOG + gap, 5, media.LOG_KIND_DATA, 1, 8);
+      cursor.sequence = 1;
+      assert.is(core.logProof(CURSOR, LOG, gap + size + behind, 0), gap, `${gap} + ${behind}`);
+      // One byte that is not zero, in any place of the run, changes nothing.
+      bytes[LOG + 16 + prng.below(gap - 16)] = 1 + prng.below(255);
+      assert.is(core.logProof(CURSOR, LOG, gap + size + behind, 0), gap, `${gap} + ${behind}, not all zero`);
+    }
+  }
+});
+
 test('a record of an epoch that has passed, or that has not begun, proves nothing', () => {
   // Two records of epoch 4, the second of which knew the first durable; then the first is lost.
   const entries = write(LOG, [{ epoch: 4 }, { data: 8 }, 'drain', { data: 8 }]);
