@@ -514,7 +514,8 @@ export const CASES: readonly Case[] = [
       medium.bytes(SEGMENTS_OFF + 2 * MIB + 17, 1)[0]! ^= 4;
     },
     workload: (pool, acknowledge) => {
-      checkPool(pool, { repair: true });
+      // Without the data: reading a log has a barrier of its own.
+      checkPool(pool, { repair: true, quick: true });
       acknowledge({ repaired: true });
     },
     oracle: (outcome) => {
@@ -522,7 +523,8 @@ export const CASES: readonly Case[] = [
       assert.equal([textOf(pool, 'a'), texts(pool.log('log')), pool.segment(2).type], ['one', ['record'], 'cache-data'], where);
       assert.equal(pool.findings, [], where);
       const degraded = pool.status().degraded.length;
-      if (promised(outcome, 'repaired').length > 0) assert.is(degraded, 0, `${where}: still degraded`);
+      const cut = pool.recovered.completed.filter(({ kind }) => kind !== 'superblock');
+      if (promised(outcome, 'repaired').length > 0) assert.equal([degraded, cut], [0, []], `${where}: repaired, but not durably`);
       checkPool(pool, { repair: true });
       outcome.acknowledge({ repaired: true });
       assertWhole(outcome, 1);
