@@ -278,5 +278,7 @@ function described(pieces: readonly Piece[], choice: readonly number[]): string 
 function failure(cause: unknown, where: string, granularity: string, seed: number): Error {
   const code = cause instanceof PmsegError ? `${cause.code}: ` : '';
   const message = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`${where} (${granularity}, seed ${seed}): ${code}${message}`, { cause });
+  // Oracles mostly say where themselves.
+  const what = message.replace(`${where}: `, '');
+  return new Error(`${where} (${granularity}, seed ${seed}): ${code}${what}`, { cause });
 }
