@@ -93,8 +93,10 @@ class Check {
     const pool = this.#pool;
     const { slots } = pool.engine;
     const found = pool.status().degraded;
+    const { rewritten } = pool.recovered;
     const report = (slot: Degraded): Finding =>
       this.#ofSlot('damage', `${slot.kind.toUpperCase()}_DEGRADED`, slot, 'has only one good copy; --repair writes the other one again');
+    this.repaired.push(...rewritten.map(report));
     if (!this.#options.repair || found.length === 0) {
       this.findings.push(...found.map(report));
       return;

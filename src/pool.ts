@@ -88,8 +88,8 @@ export class Pool implements SegmentOwner, Store {
   readonly #segments = new Map<number, Segment>();
   readonly #logs = new Map<string, Log>();
   readonly #lent = new Map<number, number>();
-  /** What opening did to the medium: orphans freed, updates completed. */
-  readonly recovered: { orphanIds: readonly number[]; completed: readonly Degraded[] };
+  /** What opening did to the medium: orphans freed, updates completed, bad copies overwritten by an update that was due anyway. */
+  readonly recovered: { orphanIds: readonly number[]; completed: readonly Degraded[]; rewritten: readonly Degraded[] };
 
   private constructor(engine: Engine, catalog: Catalog, lock: WriterLock | undefined, options: OpenOptions) {
     this.engine = engine;
@@ -100,6 +100,7 @@ export class Pool implements SegmentOwner, Store {
     this.recovered = {
       orphanIds: engine.medium.writable ? [...catalog.orphanIds] : [],
       completed: engine.medium.writable ? [...catalog.unfinished] : [],
+      rewritten: engine.medium.writable ? catalog.degraded.filter(({ kind }) => kind === 'superblock') : [],
     };
     engine.onRelease = (ids) => this.#forget(ids);
     if (engine.medium.writable) this.#recover();
