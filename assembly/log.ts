@@ -10,7 +10,7 @@
  *   - The crc's seed mixes pool, owner, segment, life of the segment and epoch: what an earlier life or epoch left behind does not verify.
  *   - The first record of a segment and of an epoch is an epoch record. It is sealed under the epoch that it names, so it needs no other
  *     record to be judged. Epochs rise along the log; a segment that the log rolled over to begins by repeating the current one.
- *   - Data records are numbered without gaps; epoch and end records carry the number of the data record after them.
+ *   - Data records are numbered without gaps, up to WHOLE_MAX - 1; epoch and end records carry the number of the data record after them.
  *   - No record says that it is durable up to a place behind its own beginning.
  *   - Fields are read once, into locals, and judged before anything is read at a place that they name: never outside [ptr, ptr + remain).
  */
@@ -61,10 +61,11 @@ export function logRecordSize(len: u32): u32 {
 /** Completes the record whose payload is in place; returns its size. */
 export function logSeal(cursorPtr: usize, recordPtr: usize, len: u32, kind: u32, sequence: f64, durablePos: f64): u32 {
   const cursor = changetype<Cursor>(cursorPtr);
-  assert(len <= LOG_LEN_MASK && cursor.epoch != 0 && sequence >= 1);
+  assert(len <= LOG_LEN_MASK && cursor.epoch != 0);
   const lenKind = len | (kind << LOG_KIND_SHIFT);
   const size = shapedSize(lenKind, u32.MAX_VALUE);
   assert(size != 0 && kind <= LOG_KIND_END);
+  assert(sequenceValid(kind, whole(sequence)));
 
   const record = changetype<LogRecord>(recordPtr);
   record.lenKind = lenKind;
@@ -93,7 +94,7 @@ export function logStep(cursorPtr: usize, ptr: usize, remain: u32, first: bool):
   const kind = lenKind >>> LOG_KIND_SHIFT;
   const size = shapedSize(lenKind, remain);
   if (size == 0 || !paddingZero(ptr, lenKind, size)) return 0;
-  if (sequence == 0 || sequence > WHOLE_MAX || durablePos > WHOLE_MAX) return 0;
+  if (!sequenceValid(kind, sequence) || durablePos > WHOLE_MAX) return 0;
   if (cursor.sequence != 0 && <f64>sequence != cursor.sequence) return 0;
 
   if (kind == LOG_KIND_EPOCH) {
@@ -121,6 +122,11 @@ export function shapedSize(lenKind: u32, remain: u32): u32 {
   if (kind == LOG_KIND_END && len != 0) return 0;
   const size = logRecordSize(len);
   return size <= remain ? size : 0;
+}
+
+/** Whether a record of this kind may have this number: the data record after it must have one, too. */
+export function sequenceValid(kind: u32, sequence: u64): bool {
+  return sequence != 0 && sequence <= (kind == LOG_KIND_DATA ? WHOLE_MAX - 1 : WHOLE_MAX);
 }
 
 /** Whether the bytes between the payload and the end of a record of `size` bytes are zero. */

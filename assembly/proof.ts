@@ -20,8 +20,8 @@ import {
 } from "./media";
 import { crc32cRemoveZeros } from "./crc32c";
 import { Cursor, LogRecord } from "./layout";
-import { epochFollows, paddingZero, recordCrc, seedBeforeEpoch, seedOfEpoch, shapedSize } from "./log";
-import { whole, WHOLE_MAX } from "./whole";
+import { epochFollows, paddingZero, recordCrc, seedBeforeEpoch, seedOfEpoch, sequenceValid, shapedSize } from "./log";
+import { whole } from "./whole";
 
 const BUDGET_FACTOR: u64 = 16;
 /** What solving for a seed costs, as bytes of CRC: a log of the smallest records still takes less than the budget. */
@@ -64,7 +64,7 @@ function plausibleSize(cursorPtr: usize, ptr: usize, remain: u32, badPos: u64, o
   const sequence = record.sequence;
   const expected = <u64>changetype<Cursor>(cursorPtr).sequence;
   if ((record.durablePos - badPos) % LOG_ALIGN != 0) return 0;
-  if (sequence == 0 || sequence > WHOLE_MAX) return 0;
+  if (!sequenceValid(lenKind >>> LOG_KIND_SHIFT, sequence)) return 0;
   // Each record between takes at most one number and at least a header. Modulo 2^64, this refuses smaller sequences too.
   if (expected != 0 && sequence - expected > off / LOG_HEADER_SIZE) return 0;
   const size = shapedSize(lenKind, remain);

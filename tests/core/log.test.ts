@@ -321,12 +321,15 @@ test('fields at their limits survive', () => {
   fillOwner(0xffffffff, most);
   core.logCursorInit(CURSOR, OWNER, most);
   core.logCursorEpoch(CURSOR, most);
-  core.logSealEpoch(CURSOR, LOG, most, most);
-  core.logSeal(CURSOR, LOG + 32, 3, media.LOG_KIND_DATA, most, most);
+  core.logSealEpoch(CURSOR, LOG, most - 1, most);
+  core.logSeal(CURSOR, LOG + 32, 3, media.LOG_KIND_DATA, most - 1, most);
+  core.logSeal(CURSOR, LOG + 64, 0, media.LOG_KIND_END, most, most);
   core.logCursorInit(CURSOR, OWNER, most);
   assert.is(core.logStep(CURSOR, LOG, 64, true), 32);
   assert.is(core.logStep(CURSOR, LOG + 32, 64, false), 32);
-  assert.equal([cursor.epoch, cursor.sequence, cursor.durablePos], [most, most + 1, most]);
+  assert.equal([cursor.epoch, cursor.sequence, cursor.durablePos], [most, most, most]);
+  assert.is(core.logStep(CURSOR, LOG + 64, 64, false), 24);
+  assert.is(cursor.sequence, most);
 });
 
 test('records that could not be judged are not sealed', () => {
@@ -349,6 +352,7 @@ test('records that could not be judged are not sealed', () => {
     [0, media.LOG_KIND_DATA, 0, 0],
     [0, media.LOG_KIND_DATA, 1.5, 0],
     [0, media.LOG_KIND_DATA, 2 ** 53, 0],
+    [0, media.LOG_KIND_DATA, 2 ** 53 - 1, 0],
     [0, media.LOG_KIND_DATA, 1, -1],
     [0, media.LOG_KIND_DATA, 1, NaN],
   ];
@@ -367,6 +371,7 @@ test('a crc that fits does not save a record that breaks a rule', () => {
     ['padding', false, (ptr) => view.setUint8(ptr + 31, 1)],
     ['end with a payload', false, (ptr) => view.setUint32(ptr + 4, (media.LOG_KIND_END << 30) | 5, true)],
     ['sequence 0', false, (ptr) => view.setBigUint64(ptr + 8, 0n, true)],
+    ['sequence with none after it', false, (ptr) => view.setBigUint64(ptr + 8, 2n ** 53n - 1n, true)],
     ['sequence that the host cannot count', false, (ptr) => view.setBigUint64(ptr + 8, 2n ** 53n, true)],
     ['position that the host cannot count', false, (ptr) => view.setBigUint64(ptr + 16, 2n ** 53n, true)],
   ];
