@@ -376,10 +376,14 @@ export class Pool implements SegmentOwner, Store {
     return new ObjectReader(this, name);
   }
 
-  /** The bytes of an object, checked against its CRC. */
+  /**
+   * The bytes of an object, checked against its CRC.
+   * @throws PmsegError ERR_PMSEG_NO_ENTRY, _CORRUPT, _DAMAGED, _MEDIA; _UNSUPPORTED when they do not fit into one array
+   */
   get(name: string): Uint8Array<ArrayBuffer> {
     const reader = this.openObject(name);
-    const bytes = new Uint8Array(reader.size);
+    reader.assertWhole();
+    const bytes = arrayOf(name, reader.size);
     let at = 0;
     for (const chunk of reader.chunks()) {
       bytes.set(chunk, at);
@@ -451,6 +455,18 @@ export class Pool implements SegmentOwner, Store {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.engine.barrier.settled();
     this.close();
+  }
+}
+
+/** An array for the whole of an object. */
+function arrayOf(name: string, size: number): Uint8Array<ArrayBuffer> {
+  try {
+    return new Uint8Array(size);
+  } catch (cause) {
+    throw new PmsegError('ERR_PMSEG_UNSUPPORTED', `"${name}" has ${size} bytes, more than one array takes here: read it in chunks`, {
+      length: size,
+      cause,
+    });
   }
 }
 

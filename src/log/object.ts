@@ -251,6 +251,24 @@ export class ObjectReader {
     this.segmentCount = this.#entry.segmentIds.length;
   }
 
+  /** Bytes that the chain has room for. */
+  get #roomSize(): number {
+    return this.#entry.segmentIds.length * this.#store.engine.dataSize;
+  }
+
+  #cutOff(): PmsegError {
+    const what = `"${this.name}" is cut off at ${this.#roomSize} of ${this.size} bytes: ${this.#entry.damage}`;
+    return new PmsegError('ERR_PMSEG_DAMAGED', what, { offset: this.#roomSize });
+  }
+
+  /**
+   * Whether the object's chain is as long as its bytes: before memory is taken for them.
+   * @throws PmsegError ERR_PMSEG_DAMAGED
+   */
+  assertWhole(): void {
+    if (this.size > this.#roomSize) throw this.#cutOff();
+  }
+
   /**
    * Copies bytes of the object at `position` to a bio at `bioOff` from its position: bytes copied, fewer only at the end of the object.
    * @throws PmsegError ERR_PMSEG_NO_ENTRY when the object was removed or replaced meanwhile, _DAMAGED when its chain does not reach so far, _MEDIA
@@ -264,10 +282,7 @@ export class ObjectReader {
     for (let done = 0; done < total; ) {
       const at = position + done;
       const segmentId = this.#entry.segmentIds[Math.floor(at / engine.dataSize)];
-      if (segmentId === undefined)
-        throw new PmsegError('ERR_PMSEG_DAMAGED', `"${this.name}" is cut off at ${at} of ${this.size} bytes: ${this.#entry.damage}`, {
-          offset: at,
-        });
+      if (segmentId === undefined) throw this.#cutOff();
       const off = at % engine.dataSize;
       const take = Math.min(total - done, engine.dataSize - off);
       engine.copyToBio(segmentId, off, take, bio, bioOff + done);
