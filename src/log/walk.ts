@@ -57,9 +57,16 @@ export class LogWalk {
     this.#segment = first;
     this.#nextOf = nextOf;
     this.#limit = limit;
-    this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
+    // Looked at before anything is taken of the arena: it may be lost.
+    const ownerPtr = this.#ownerPtr();
     this.#window = Bio.allocate(engine.bank, [WINDOW_SIZE]);
-    engine.bank.core.logCursorInit(this.#cursorPtr, this.#ownerPtr(), engine.superblock.epoch);
+    try {
+      this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
+    } catch (error) {
+      this.#window.release();
+      throw error;
+    }
+    engine.bank.core.logCursorInit(this.#cursorPtr, ownerPtr, engine.superblock.epoch);
   }
 
   /** The owner record of the current segment, read afresh: it says the generation that the records must have. */
