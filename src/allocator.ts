@@ -79,6 +79,8 @@ function ownerUpdate(engine: Engine, id: number, purpose: Purpose, order: number
   const { slotClass, ptr } = slots.load(slot);
   if (!isReadable(slotClass)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has lost its owner record`, { segmentId: id });
   const generation = readOwner(bank.view, ptr).generation + 1;
+  if (generation > Number.MAX_SAFE_INTEGER)
+    throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has had its last life: its generation cannot rise`, { segmentId: id });
   const { type, ownerId, chainIndex, head } = purpose;
   return {
     slot,

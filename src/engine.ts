@@ -125,9 +125,14 @@ export class Engine {
     return this.slots.slotClass(this.#superblockSlot);
   }
 
-  /** Changes the superblock: one slot update, in force and durable on return. */
+  /**
+   * Changes the superblock: one slot update, in force and durable on return.
+   * @throws PmsegError ERR_PMSEG_READ_ONLY when there is no later epoch: only an image made for the purpose gets there
+   */
   updateSuperblock(changes: Partial<Pick<Superblock, 'clean' | 'highWater' | 'epoch'>>): void {
     const next = { ...this.superblock, ...changes };
+    if (next.epoch > Number.MAX_SAFE_INTEGER)
+      throw new PmsegError('ERR_PMSEG_READ_ONLY', `${this.#name} has used up its epochs: it can only be read`, { path: this.medium.path });
     const { ptr } = this.slots.load(this.#superblockSlot);
     const record = this.bank.bytes.slice(ptr, ptr + media.SUPERBLOCK_SIZE);
     this.slots.update([

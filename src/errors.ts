@@ -22,7 +22,7 @@ export const CODES = {
   ERR_PMSEG_CLOSED: 'the pool, log, object or bio is closed',
   ERR_PMSEG_BUSY: 'views are still lent, or every frame is in use',
   ERR_PMSEG_LOCKED: 'another process or pool object has the pool open for writing',
-  ERR_PMSEG_FULL: 'no free segment is left',
+  ERR_PMSEG_FULL: 'no free segment is left, or no number for another record of a log',
   ERR_PMSEG_NO_SPACE: 'the file system or quota is full; the operation can be retried',
   ERR_PMSEG_GRANULARITY: 'the medium promises less than `require` asks for',
   ERR_PMSEG_EXISTS: 'the file or name exists',

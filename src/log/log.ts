@@ -236,6 +236,7 @@ export class Log {
     const pieces = (Array.isArray(data) ? data : [data]).map((view, i) => bytesOf(`piece ${i}`, view));
     const len = pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
     if (len > this.recordLenMax) throw rangeError(`a record of ${len} bytes is longer than ${this.recordLenMax}`);
+    this.#assertCountable();
     const { core } = this.#store.engine.bank;
     const size = core.logRecordSize(len);
     this.#beginEpoch();
@@ -246,6 +247,17 @@ export class Log {
     if (total > BUFFER_SIZE) return this.#appendLarge(pieces, len, total);
     const ptr = this.#bufferPtr + (this.#end - this.#flushed);
     return this.#place(pieces, len, ptr);
+  }
+
+  /**
+   * Whether the record's number, and the positions of a segment behind the last one, can be counted. Only an image that was made for the
+   * purpose ends here.
+   */
+  #assertCountable(): void {
+    const { index } = this.#segments.at(-1) as LogSegment;
+    const isLast = index + 2 > Math.min(0xffff_ffff, Math.floor(Number.MAX_SAFE_INTEGER / this.#store.engine.dataSize));
+    if (this.#sequence < Number.MAX_SAFE_INTEGER && !isLast) return;
+    throw new PmsegError('ERR_PMSEG_FULL', `log "${this.name}" has used up its numbers: it can only be read`, { length: this.#sequence });
   }
 
   /** A record longer than the buffer is built beside it and written at once. */
