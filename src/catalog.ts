@@ -11,20 +11,10 @@ import * as media from '../assembly/media.js';
 import * as plan from '../assembly/plan.js';
 import * as verdicts from '../assembly/verdicts.js';
 import { verdictName, type Engine } from './engine.js';
+import { finding, type Finding, type FindingCode } from './findings.js';
 import { readOwner, type Owner } from './records.js';
+import { OWNER_IMAGE_OFF } from './scratch.js';
 import { isReadable, type Loaded, type SlotKind } from './slots.js';
-
-export type Severity = 'note' | 'damage';
-
-/** Something that a check found. Offsets count from the beginning of the pool. */
-export interface Finding {
-  severity: Severity;
-  /** Stable, such as `INFO_LOST` or `TORN_TAIL`. */
-  code: string;
-  segmentId: number | undefined;
-  offset: number | undefined;
-  message: string;
-}
 
 /** A committed object or log. */
 export interface Entry {
@@ -77,6 +67,8 @@ class Scan {
   readonly degraded: Degraded[] = [];
   readonly unfinished: Degraded[] = [];
   readonly members = new Map<number, Member>();
+  /** Segments that a visible owner reaches, and that owner's head. */
+  readonly reached = new Map<number, number>();
   usedCount = 0;
 
   constructor(engine: Engine) {
@@ -85,15 +77,9 @@ class Scan {
     if (engine.superblockClass === plan.SLOT_STEP) this.unfinished.push({ kind: 'superblock', segmentId: undefined });
   }
 
-  damage(segmentId: number, homeOff: number, code: string, message: string): void {
+  damage(segmentId: number, homeOff: number, code: FindingCode, message: string): void {
     const { segmentsOff, segmentSize } = this.#engine.superblock;
-    this.findings.push({
-      severity: 'damage',
-      code,
-      segmentId,
-      offset: segmentsOff + segmentId * segmentSize + homeOff,
-      message: `segment ${segmentId}: ${message}`,
-    });
+    this.findings.push(finding(code, segmentId, segmentsOff + segmentId * segmentSize + homeOff, `segment ${segmentId}: ${message}`));
   }
 
   /** Reads one segment's metadata. Marks it in the bitmap unless it is free. */
@@ -110,12 +96,12 @@ class Scan {
       return;
     }
     const type = bank.core.infoType(info.ptr);
+    const record = readOwner(bank.view, owner.ptr);
     if (type === media.TYPE_FREE) {
-      bank.core.bitmapClear(plan.BITMAP_PTR, id);
+      this.#free(id, record);
       return;
     }
     bank.core.bitmapSet(plan.BITMAP_PTR, id);
-    const record = readOwner(bank.view, owner.ptr);
     if (record.kind !== type) {
       this.damage(id, media.SEGMENT_OWNER_OFF, 'OWNER_MISMATCH', `info says type ${type}, owner record says kind ${record.kind}`);
       this.damagedIds.add(id);
@@ -125,16 +111,28 @@ class Scan {
     if (type !== media.TYPE_CACHE_DATA) this.members.set(id, { id, next: bank.core.infoNext(info.ptr), owner: record });
   }
 
+  /** A free segment can be taken, unless its generation cannot rise: the bytes of a life without a number of its own could not be told. */
+  #free(id: number, { generation }: Owner): void {
+    const { core } = this.#engine.bank;
+    if (generation < Number.MAX_SAFE_INTEGER) {
+      core.bitmapClear(plan.BITMAP_PTR, id);
+      return;
+    }
+    core.bitmapSet(plan.BITMAP_PTR, id);
+    this.damage(id, media.SEGMENT_OWNER_OFF, 'LIVES_SPENT', `is free, but its generation ${generation} cannot rise`);
+    this.damagedIds.add(id);
+  }
+
   /** Whether a slot has a record in force that obeys the rules. */
   #judge(segmentId: number, kind: SlotKind, { slotClass, delivered }: Loaded, homeOff: number, check: () => number): boolean {
-    const name = kind.toUpperCase();
+    const name = kind === 'info' ? 'INFO' : 'OWNER';
     if (!isReadable(slotClass)) {
       const [code, what] =
         slotClass === plan.SLOT_SPLIT
-          ? ['SPLIT', 'copies belong to different states']
+          ? (['SPLIT', 'copies belong to different states'] as const)
           : slotClass === plan.SLOT_EMPTY
-            ? ['MISSING', 'was never written, though the segment lies below the high-water mark']
-            : ['LOST', 'has no copy that verifies'];
+            ? (['MISSING', 'was never written, though the segment lies below the high-water mark'] as const)
+            : (['LOST', 'has no copy that verifies'] as const);
       this.damage(segmentId, homeOff, `${name}_${code}`, `${kind} ${what}`);
       return false;
     }
@@ -147,26 +145,39 @@ class Scan {
     return false;
   }
 
-  /** Follows a head's chain as far as it holds. */
+  /** Whether the head `newer` replaced the head `older`: the core's rule, on both records. */
+  supersedes(newer: Member, older: Member): boolean {
+    const { slots, bank } = this.#engine;
+    const imagePtr = bank.scratchPtr + OWNER_IMAGE_OFF;
+    const { ptr } = slots.load(slots.owner(newer.id));
+    bank.bytes.copyWithin(imagePtr, ptr, ptr + media.OWNER_SIZE);
+    return bank.core.ownerSupersedes(imagePtr, slots.load(slots.owner(older.id)).ptr);
+  }
+
+  /** Follows a head's chain as far as it holds, and takes its segments for it. */
   entry(head: Member): Entry {
     const kind = head.owner.kind === media.TYPE_LOG ? 'log' : 'object';
     const { dataSize } = this.#engine;
     const segmentIds: number[] = [];
     const chainIndexes: number[] = [];
     let damage: string | undefined;
-    for (let current: Member | undefined = head; current; ) {
+    for (let current = head; ; ) {
       segmentIds.push(current.id);
       chainIndexes.push(current.owner.chainIndex);
+      this.reached.set(current.id, head.id);
       if (current.next < 0) break;
       const next = this.members.get(current.next);
-      // Indexes rise along a chain, so it cannot run in a circle. Only a trimmed log skips some, behind its head.
-      const trimmedTo: number = current === head && kind === 'log' ? Math.floor(head.owner.trimPos / dataSize) : 0;
-      const index = next?.owner.chainIndex ?? 0;
-      const follows = index === current.owner.chainIndex + 1 || (index > current.owner.chainIndex && index <= trimmedTo);
-      if (!next || next.owner.ownerId !== head.owner.ownerId || next.owner.kind !== head.owner.kind || !follows) {
+      if (!next || !this.#follows(head, current, next)) {
         const what = next ? 'not its continuation' : this.damagedIds.has(current.next) ? 'damaged' : 'not in use';
         damage = `segment ${current.id} is followed by segment ${current.next}, which is ${what}`;
         this.damage(current.id, media.SEGMENT_INFO_OFF, 'CHAIN_BROKEN', `${kind} "${head.owner.name}": ${damage}`);
+        break;
+      }
+      // A segment has one owner: what two chains share, the second one must not write to, nor free.
+      const other = this.reached.get(next.id);
+      if (other !== undefined) {
+        damage = `segment ${current.id} is followed by segment ${next.id}, which belongs to what begins at segment ${other}`;
+        this.damage(current.id, media.SEGMENT_INFO_OFF, 'CHAIN_CROSSED', `${kind} "${head.owner.name}": ${damage}`);
         break;
       }
       current = next;
@@ -176,6 +187,18 @@ class Scan {
       this.damage(head.id, media.SEGMENT_OWNER_OFF, 'CHAIN_SHORT', `object "${head.owner.name}": ${damage}`);
     }
     return { name: head.owner.name, kind, headId: head.id, head: head.owner, segmentIds, chainIndexes, damage };
+  }
+
+  /** Whether a segment continues a chain. Indexes rise along it, so it cannot run in a circle; only a trimmed log skips some, behind its head. */
+  #follows(head: Member, current: Member, next: Member): boolean {
+    if (next.owner.ownerId !== head.owner.ownerId || next.owner.kind !== head.owner.kind) return false;
+    const { dataSize } = this.#engine;
+    const index = next.owner.chainIndex;
+    // Every position of the segment can be counted.
+    if (index >= Math.floor(Number.MAX_SAFE_INTEGER / dataSize)) return false;
+    if (index === current.owner.chainIndex + 1) return true;
+    const trimmedTo = current === head && head.owner.kind === media.TYPE_LOG ? Math.floor(head.owner.trimPos / dataSize) : 0;
+    return index > current.owner.chainIndex && index <= trimmedTo;
   }
 }
 
@@ -197,57 +220,69 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
   }
 
   const heads = [...scan.members.values()].filter(isCommitted);
-  const replaced = new Set<number>();
-  const byOwner = new Map(heads.map((head) => [head.owner.ownerId, head]));
-  for (const head of heads) {
-    const old = head.owner.replaces === 0n ? undefined : byOwner.get(head.owner.replaces);
-    if (
-      old &&
-      old !== head &&
-      old.owner.name === head.owner.name &&
-      old.owner.kind === media.TYPE_OBJECT &&
-      head.owner.kind === media.TYPE_OBJECT
-    )
-      replaced.add(old.id);
+  const byOwner = new Map<bigint, Member[]>();
+  for (const head of heads) byOwner.set(head.owner.ownerId, [...(byOwner.get(head.owner.ownerId) ?? []), head]);
+  /** Owners of whose chains something cannot be known. */
+  const doubtful = new Set<bigint>();
+  for (const [ownerId, [first, ...others]] of byOwner) {
+    for (const { id } of others)
+      scan.damage(id, media.SEGMENT_OWNER_OFF, 'OWNER_TWICE', `has the owner id of what begins at segment ${first?.id}`);
+    if (others.length > 0) doubtful.add(ownerId);
   }
 
   const entries = new Map<string, Entry>();
-  /** Segments that a visible owner reaches. */
-  const reached = new Set<number>();
-  /** Owners whose chain could not be followed to its end. */
-  const doubtful = new Set<bigint>();
+  const replaced = replacedHeads(scan, heads, byOwner);
   for (const head of heads) {
     if (replaced.has(head.id)) continue;
     const entry = scan.entry(head);
-    for (const id of entry.segmentIds) reached.add(id);
     if (entry.damage) doubtful.add(head.owner.ownerId);
     const other = entries.get(entry.name);
     if (other) {
-      scan.damage(
-        head.id,
-        media.SEGMENT_OWNER_OFF,
-        'NAME_TWICE',
-        `"${entry.name}" is also the name of what begins at segment ${other.headId}`,
-      );
+      const message = `"${entry.name}" is also the name of what begins at segment ${other.headId}`;
+      scan.damage(head.id, media.SEGMENT_OWNER_OFF, 'NAME_TWICE', message);
       doubtful.add(head.owner.ownerId);
     } else entries.set(entry.name, entry);
   }
 
   const orphanIds: number[] = [];
   for (const { id, owner } of scan.members.values()) {
-    if (reached.has(id)) continue;
-    const head = byOwner.get(owner.ownerId);
-    const proven = head ? !doubtful.has(owner.ownerId) : scan.damagedIds.size === 0;
+    if (scan.reached.has(id)) continue;
+    const proven = byOwner.has(owner.ownerId) ? !doubtful.has(owner.ownerId) : scan.damagedIds.size === 0;
     if (proven) orphanIds.push(id);
-    else
-      scan.damage(
-        id,
-        media.SEGMENT_OWNER_OFF,
-        'UNREACHED',
-        `belongs to an owner whose chain is damaged (${owner.kind === media.TYPE_LOG ? 'log' : 'object'}, index ${owner.chainIndex})`,
-      );
+    else {
+      const kind = owner.kind === media.TYPE_LOG ? 'log' : 'object';
+      scan.damage(id, media.SEGMENT_OWNER_OFF, 'UNREACHED', `damage hides whose it is, or may (${kind}, index ${owner.chainIndex})`);
+    }
   }
   onProgress?.(highWater, highWater);
   const { findings, damagedIds, degraded, unfinished, usedCount } = scan;
   return { entries, findings, orphanIds, damagedIds, degraded, unfinished, usedCount };
+}
+
+/**
+ * Ids of heads that another one replaced, and that are out of sight therefore. A line of replacements ends at a head that nobody replaced,
+ * which is the one to be seen; a circle of them has no such end: it says nothing, so nothing of it is out of sight.
+ */
+function replacedHeads(scan: Scan, heads: readonly Member[], byOwner: ReadonlyMap<bigint, readonly Member[]>): Set<number> {
+  const newerOf = new Map<number, Member>();
+  for (const head of heads) {
+    if (head.owner.replaces === 0n) continue;
+    const [older, ...others] = byOwner.get(head.owner.replaces) ?? [];
+    // Two owners of one id: which of them was meant cannot be known.
+    if (older && others.length === 0 && scan.supersedes(head, older)) newerOf.set(older.id, head);
+  }
+  /** Whether the line from a head on has an end. */
+  const ends = new Map<number, boolean>();
+  for (const begin of newerOf.keys()) {
+    const line: number[] = [];
+    let id = begin;
+    for (let newer = newerOf.get(id); newer && !ends.has(id); newer = newerOf.get(id)) {
+      ends.set(id, false);
+      line.push(id);
+      id = newer.id;
+    }
+    const hasEnd = newerOf.has(id) ? (ends.get(id) as boolean) : true;
+    for (const passed of line) ends.set(passed, hasEnd);
+  }
+  return new Set([...newerOf.keys()].filter((id) => ends.get(id)));
 }

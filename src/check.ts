@@ -8,10 +8,20 @@
  */
 import * as media from '../assembly/media.js';
 import * as plan from '../assembly/plan.js';
-import type { Degraded, Finding } from './catalog.js';
+import * as verdicts from '../assembly/verdicts.js';
+import type { Degraded, Entry } from './catalog.js';
 import { PmsegError } from './errors.js';
+import { finding, type Finding, type FindingCode } from './findings.js';
+import { Log } from './log/log.js';
 import { CHUNK_SIZE } from './log/object.js';
 import type { Pool } from './pool.js';
+import { isReadable, type Loaded, type SlotKind } from './slots.js';
+
+const DEGRADED: Record<SlotKind, FindingCode> = {
+  superblock: 'SUPERBLOCK_DEGRADED',
+  info: 'INFO_DEGRADED',
+  owner: 'OWNER_DEGRADED',
+};
 
 export interface CheckOptions {
   /** Leaves out the data of objects and logs. */
@@ -58,32 +68,26 @@ class Check {
     return segmentsOff + segmentId * segmentSize + (kind === 'info' ? media.SEGMENT_INFO_OFF : media.SEGMENT_OWNER_OFF);
   }
 
-  #ofSlot(severity: Finding['severity'], code: string, slot: Degraded, what: string): Finding {
+  #ofSlot(code: FindingCode, slot: Degraded, what: string): Finding {
     const where = slot.segmentId === undefined ? 'the superblock' : `segment ${slot.segmentId}'s ${slot.kind} record`;
-    return { severity, code, segmentId: slot.segmentId, offset: this.#slotOff(slot), message: `${where} ${what}` };
+    return finding(code, slot.segmentId, this.#slotOff(slot), `${where} ${what}`);
   }
 
   /** The superblock's state, and what crashes left behind. */
   recovery(): void {
     const { catalog, recovered } = this.#pool;
     if (!this.#pool.status().clean) {
-      this.findings.push({
-        severity: 'note',
-        code: 'UNCLEAN',
-        segmentId: undefined,
-        offset: 0,
-        message: 'the pool was not closed; recovery does not depend on it',
-      });
+      this.findings.push(finding('UNCLEAN', undefined, 0, 'the pool was not closed; recovery does not depend on it'));
     }
     const unfinished = (slot: Degraded): Finding =>
-      this.#ofSlot('note', 'UPDATE_UNFINISHED', slot, 'has an update that was cut short after it was in force');
-    const orphan = (segmentId: number): Finding => ({
-      severity: 'note',
-      code: 'ORPHAN',
-      segmentId,
-      offset: this.#slotOff({ kind: 'info', segmentId }),
-      message: `segment ${segmentId} belongs to nothing that was committed; the next writable open frees it`,
-    });
+      this.#ofSlot('UPDATE_UNFINISHED', slot, 'has an update that was cut short after it was in force');
+    const orphan = (segmentId: number): Finding =>
+      finding(
+        'ORPHAN',
+        segmentId,
+        this.#slotOff({ kind: 'info', segmentId }),
+        `segment ${segmentId} belongs to nothing that was committed; the next writable open frees it`,
+      );
     this.findings.push(...catalog.unfinished.map(unfinished), ...catalog.orphanIds.map(orphan), ...catalog.findings);
     this.repaired.push(...recovered.completed.map(unfinished), ...recovered.orphanIds.map(orphan));
   }
@@ -95,7 +99,7 @@ class Check {
     const found = pool.status().degraded;
     const { rewritten } = pool.recovered;
     const report = (slot: Degraded): Finding =>
-      this.#ofSlot('damage', `${slot.kind.toUpperCase()}_DEGRADED`, slot, 'has only one good copy; --repair writes the other one again');
+      this.#ofSlot(DEGRADED[slot.kind], slot, 'has only one good copy; --repair writes the other one again');
     this.repaired.push(...rewritten.map(report));
     if (!this.#options.repair || found.length === 0) {
       this.findings.push(...found.map(report));
@@ -114,13 +118,7 @@ class Check {
     const { segmentsOff, segmentSize } = this.#pool.engine.superblock;
     for (const { off, len } of this.#pool.status().badRanges) {
       const segmentId = Math.floor((off - segmentsOff) / segmentSize);
-      this.findings.push({
-        severity: 'damage',
-        code: 'BAD_RANGE',
-        segmentId,
-        offset: off,
-        message: `segment ${segmentId}: the medium cannot deliver ${len} bytes at ${off}`,
-      });
+      this.findings.push(finding('BAD_RANGE', segmentId, off, `segment ${segmentId}: the medium cannot deliver ${len} bytes at ${off}`));
     }
   }
 
@@ -137,34 +135,35 @@ class Check {
       }
       const { info, owner } = engine.slots.loadSegment(id);
       if (info.slotClass === plan.SLOT_EMPTY && owner.slotClass === plan.SLOT_EMPTY) continue;
-      const free =
-        [plan.SLOT_EMPTY, plan.SLOT_EQUAL, plan.SLOT_SINGLE].includes(info.slotClass) &&
-        engine.bank.core.infoType(info.ptr) === media.TYPE_FREE;
-      this.findings.push({
-        severity: 'note',
-        code: free ? 'MARK_UNFINISHED' : 'STRAY_BYTES',
-        segmentId: id,
-        offset: off,
-        message: free
-          ? `segment ${id} lies above the high-water mark and has free records: a rise of the mark was cut short`
-          : `segment ${id} lies above the high-water mark but its metadata pages are not zero; its first use writes them anew`,
-      });
+      this.findings.push(this.#aboveMark(id, off, info, owner));
     }
+  }
+
+  /** What a segment above the mark means whose metadata pages are not zero. */
+  #aboveMark(id: number, off: number, info: Loaded, owner: Loaded): Finding {
+    const { core } = this.#pool.engine.bank;
+    const where = `segment ${id} lies above the high-water mark`;
+    const readable =
+      isReadable(info.slotClass) && core.infoCheck(info.ptr, id, this.#pool.engine.superblock.segmentCount) === verdicts.FINE;
+    if (readable && core.infoType(info.ptr) !== media.TYPE_FREE)
+      return finding('USED_ABOVE_MARK', id, off, `${where} but its info says that it is in use: its first use would write over it`);
+    if (readable || (info.slotClass === plan.SLOT_EMPTY && isReadable(owner.slotClass)))
+      return finding('MARK_UNFINISHED', id, off, `${where} and has free records: a rise of the mark was cut short`);
+    return finding('STRAY_BYTES', id, off, `${where} but its metadata pages are not zero; its first use writes them anew`);
   }
 
   /** Reads every object and every log to its end. */
   data(): void {
-    for (const { name, kind, headId } of this.#pool.list()) {
+    for (const entry of this.#pool.list()) {
       const begun = this.#done;
       try {
-        if (kind === 'object') this.#object(name);
-        else this.#log(name, headId);
+        if (entry.kind === 'object') this.#object(entry.name);
+        else this.#log(entry);
       } catch (error) {
         if (!(error instanceof PmsegError)) throw error;
-        this.#failed(name, kind, headId, error);
+        this.#failed(entry, error);
       }
-      const entry = this.#pool.catalog.entries.get(name);
-      const size = entry?.kind === 'object' ? entry.head.byteLen : (entry?.segmentIds.length ?? 0) * this.#pool.dataSize;
+      const size = entry.kind === 'object' ? entry.head.byteLen : entry.segmentIds.length * this.#pool.dataSize;
       this.#progress(begun + size - this.#done);
     }
   }
@@ -173,41 +172,27 @@ class Check {
     for (const chunk of this.#pool.openObject(name).chunks()) if (chunk.byteLength === CHUNK_SIZE) this.#progress(CHUNK_SIZE);
   }
 
-  #log(name: string, headId: number): void {
-    const log = this.#pool.log(name);
-    const segmentId = headId;
-    if (log.torn)
-      this.findings.push({
-        severity: 'note',
-        code: 'TORN_TAIL',
-        segmentId,
-        offset: undefined,
-        message: `log "${name}" ends at ${log.end} before an append that was cut short`,
-      });
+  /** A reader of its own, so that what lies on the medium now is judged, and closed again: a pool may have a million logs. */
+  #log({ name, headId }: Entry): void {
+    using log = new Log(this.#pool, name);
+    if (log.torn) {
+      const message = `log "${name}" ends at ${log.end} before an append that was cut short`;
+      this.findings.push(finding('TORN_TAIL', headId, undefined, message));
+    }
     if (log.damage) {
       const { position, provedBy } = log.damage;
       const message = `log "${name}" is damaged at ${position}, as ${provedBy} proves: records before it are good, appends are refused until it is cut`;
-      this.findings.push({ severity: 'damage', code: 'LOG_DAMAGED', segmentId, offset: undefined, message });
+      this.findings.push(finding('LOG_DAMAGED', headId, undefined, message));
     }
   }
 
-  #failed(name: string, kind: string, headId: number, error: PmsegError): void {
+  #failed({ name, kind, headId, damage }: Entry, error: PmsegError): void {
     // A broken chain is in the catalog's findings already.
-    if (
-      error.code === 'ERR_PMSEG_DAMAGED' &&
-      this.findings.some(({ code, message }) => code.startsWith('CHAIN_') && message.includes(`"${name}"`))
-    )
-      return;
+    if (error.code === 'ERR_PMSEG_DAMAGED' && damage !== undefined) return;
     const code = error.code === 'ERR_PMSEG_CORRUPT' ? 'DATA_CORRUPT' : error.code === 'ERR_PMSEG_MEDIA' ? 'DATA_LOST' : 'DATA_UNREADABLE';
     const offset =
       error.segmentId === undefined || error.offset === undefined ? undefined : this.#pool.engine.poolOff(error.segmentId, error.offset);
-    this.findings.push({
-      severity: 'damage',
-      code,
-      segmentId: error.segmentId ?? headId,
-      offset,
-      message: `${kind} "${name}": ${error.message}`,
-    });
+    this.findings.push(finding(code, error.segmentId ?? headId, offset, `${kind} "${name}": ${error.message}`));
   }
 }
 

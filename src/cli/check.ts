@@ -1,7 +1,7 @@
 /** `pmseg check POOL [--repair]`: looks at everything; with --repair puts right what is provably safe. */
 import type { Command } from 'commander';
-import type { Finding } from '../catalog.js';
 import { checkPool, isSound } from '../check.js';
+import type { Finding } from '../findings.js';
 import { poolOptions, withPool, type PoolOptions } from './open.js';
 import { EXIT, Progress, answer } from './terminal.js';
 

@@ -24,11 +24,10 @@ export function everySort(options: { clean?: boolean } = {}): Uint8Array {
   raw?.write(Buffer.from('raw bytes'), 77);
   pool.put('object', Buffer.alloc(DATA_SIZE + 100, 'object'));
   const log = pool.log('log', { create: true });
-  log.append(Buffer.from('first'));
-  log.append(Buffer.alloc(600000, 'l'));
-  log.append(Buffer.alloc(600000, 'm'));
-  log.append(Buffer.from('last'));
-  log.persist();
+  for (const bytes of ['first', Buffer.alloc(600000, 'l'), Buffer.alloc(600000, 'm'), 'last']) {
+    log.append(Buffer.from(bytes));
+    log.persist();
+  }
   pool.put('small', Buffer.from('small'));
   pool.free(pool.segment(0));
   pool.drain();
