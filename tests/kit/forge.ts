@@ -104,7 +104,12 @@ export class Forger {
   }
 
   /** Sets fields of a record in some of its copies, and makes the crc fit again. */
-  set(kind: RecordKind, segmentId: number, fields: Record<string, bigint>, options: { copies?: number[]; seal?: boolean } = {}): void {
+  set(
+    kind: RecordKind,
+    segmentId: number,
+    fields: Record<string, bigint>,
+    options: { copies?: readonly number[]; seal?: boolean } = {},
+  ): void {
     for (const copy of options.copies ?? [0, 1]) {
       const record = this.record(kind, segmentId, copy);
       for (const [name, value] of Object.entries(fields)) {

@@ -84,14 +84,14 @@ export class Rig {
     this.writer = new WatchedMedium(base, true);
   }
 
-  /** Another image of the same size. */
-  rebase(image: Uint8Array): void {
-    this.base.set(image);
-    for (const medium of [this.reader, this.writer]) {
-      medium.restore(image);
-      medium.forget();
-    }
-    this.#patched.length = 0;
+  readonly #foreign: [number, number][] = [];
+
+  /** Takes over the image of a medium of the same size that was all zero once, and of which `stored` says where it is not any more. */
+  rebase(medium: WatchedMedium): void {
+    const all = [this.base, Rig.live(this.reader), Rig.live(this.writer)];
+    for (const [off, len] of this.#foreign.splice(0)) for (const bytes of all) bytes.fill(0, off, off + len);
+    this.#foreign.push(...medium.stored);
+    for (const [off, len] of medium.stored) for (const bytes of all) bytes.set(Rig.live(medium, off, len), off);
   }
 
   static live(medium: MemoryMedium, off = 0, len = medium.size): Uint8Array {
