@@ -67,6 +67,8 @@ class Scan {
   readonly degraded: Degraded[] = [];
   readonly unfinished: Degraded[] = [];
   readonly members = new Map<number, Member>();
+  /** Owners of whose chains something cannot be known. */
+  readonly doubtful = new Set<bigint>();
   /** Segments that a visible owner reaches, and that owner's head. */
   readonly reached = new Map<number, number>();
   usedCount = 0;
@@ -171,6 +173,7 @@ class Scan {
         const what = next ? 'not its continuation' : this.damagedIds.has(current.next) ? 'damaged' : 'not in use';
         damage = `segment ${current.id} is followed by segment ${current.next}, which is ${what}`;
         this.damage(current.id, media.SEGMENT_INFO_OFF, 'CHAIN_BROKEN', `${kind} "${head.owner.name}": ${damage}`);
+        if (next) this.doubtful.add(next.owner.ownerId);
         break;
       }
       // A segment has one owner: what two chains share, the second one must not write to, nor free.
@@ -222,8 +225,7 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
   const heads = [...scan.members.values()].filter(isCommitted);
   const byOwner = new Map<bigint, Member[]>();
   for (const head of heads) byOwner.set(head.owner.ownerId, [...(byOwner.get(head.owner.ownerId) ?? []), head]);
-  /** Owners of whose chains something cannot be known. */
-  const doubtful = new Set<bigint>();
+  const { doubtful } = scan;
   for (const [ownerId, [first, ...others]] of byOwner) {
     for (const { id } of others)
       scan.damage(id, media.SEGMENT_OWNER_OFF, 'OWNER_TWICE', `has the owner id of what begins at segment ${first?.id}`);
@@ -244,10 +246,12 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
     } else entries.set(entry.name, entry);
   }
 
+  const damageCount = scan.findings.length;
   const orphanIds: number[] = [];
   for (const { id, owner } of scan.members.values()) {
     if (scan.reached.has(id)) continue;
-    const proven = byOwner.has(owner.ownerId) ? !doubtful.has(owner.ownerId) : scan.damagedIds.size === 0;
+    // Any damage at all may hide the head of what has none.
+    const proven = byOwner.has(owner.ownerId) ? !doubtful.has(owner.ownerId) : damageCount === 0;
     if (proven) orphanIds.push(id);
     else {
       const kind = owner.kind === media.TYPE_LOG ? 'log' : 'object';

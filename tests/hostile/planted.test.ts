@@ -209,6 +209,19 @@ const CASES: Case[] = [
     found: ['INFO_LOST', 'UNREACHED'],
   },
   {
+    title: 'an object whose head has another owner id than its follower',
+    plant: () => forger.set('owner', HEAD, { ownerId: ids.head + 1n }),
+    found: ['CHAIN_BROKEN', 'UNREACHED'],
+  },
+  {
+    title: 'an uncommitted object beside a broken chain',
+    plant: () => {
+      forger.set('info', HEAD, object(RAW));
+      forger.set('owner', SMALL, { state: 1n });
+    },
+    found: ['CHAIN_BROKEN', 'UNREACHED', 'UNREACHED'],
+  },
+  {
     title: 'an object chained to a raw segment',
     plant: () => forger.set('info', HEAD, object(RAW)),
     found: ['CHAIN_BROKEN', 'UNREACHED'],
