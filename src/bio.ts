@@ -15,8 +15,15 @@ export const BVEC_COUNT_MAX = 1024;
 
 /** The bytes of any view, not copied. */
 export function bytesOf(title: string, view: unknown): Uint8Array<ArrayBufferLike> {
-  if (view instanceof Uint8Array) return view;
-  if (ArrayBuffer.isView(view)) return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  if (view instanceof Uint8Array && view.byteLength > 0) return view;
+  if (ArrayBuffer.isView(view)) {
+    // No bytes: an empty view, or one whose buffer was given away. Only an attempt to look at the buffer tells.
+    try {
+      return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+    } catch {
+      throw typeError(title, 'bytes', 'a detached buffer');
+    }
+  }
   throw typeError(title, 'a Buffer, TypedArray or DataView', view);
 }
 

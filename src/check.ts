@@ -10,11 +10,11 @@ import * as media from '../assembly/media.js';
 import * as plan from '../assembly/plan.js';
 import * as verdicts from '../assembly/verdicts.js';
 import type { Degraded, Entry } from './catalog.js';
-import { PmsegError } from './errors.js';
+import { PmsegError, checkOptions, typeError } from './errors.js';
 import { finding, type Finding, type FindingCode } from './findings.js';
 import { Log } from './log/log.js';
 import { CHUNK_SIZE } from './log/object.js';
-import type { Pool } from './pool.js';
+import { Pool } from './pool.js';
 import { isReadable, type Loaded, type SlotKind } from './slots.js';
 
 const DEGRADED: Record<SlotKind, FindingCode> = {
@@ -201,7 +201,8 @@ class Check {
  * @throws PmsegError ERR_PMSEG_READ_ONLY when `repair` is asked of a read-only pool
  */
 export function checkPool(pool: Pool, options: CheckOptions = {}): CheckResult {
-  if (options.repair) pool.engine.assertWritable();
+  if (!(pool instanceof Pool)) throw typeError('pool', 'a Pool', pool);
+  if (checkOptions(options).repair) pool.engine.assertWritable();
   const check = new Check(pool, options);
   check.recovery();
   check.degraded();

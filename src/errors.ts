@@ -131,6 +131,12 @@ export function rangeError(message: string): ArgumentError {
   return Object.assign(new RangeError(message), { code: 'ERR_PMSEG_ARGUMENT' as const });
 }
 
+/** A bag of options: any object. Its members are judged where they are used. */
+export function checkOptions<T extends object>(options: T): T {
+  if (typeof options === 'object' && options !== null) return options;
+  throw typeError('options', 'an object', options);
+}
+
 /** A whole number from min to max. Success first: this stands at the head of hot functions. */
 export function checkWhole(title: string, value: unknown, min: number, max: number): number {
   if (Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max) return value as number;

@@ -11,11 +11,11 @@ import { createHash, randomBytes } from 'node:crypto';
 import * as media from '../assembly/media.js';
 import * as plan from '../assembly/plan.js';
 import { allocateSegments, readInfo, releaseSegments } from './allocator.js';
-import { Bio } from './bio.js';
+import { Bio, bytesOf } from './bio.js';
 import { scanCatalog, type Catalog, type Degraded, type Entry } from './catalog.js';
 import { createPoolFile, newSuperblock, type CreateOptions, type FormatOptions } from './create.js';
 import { Engine } from './engine.js';
-import { PmsegError, checkWhole, rangeError, typeError } from './errors.js';
+import { PmsegError, checkOptions, checkWhole, rangeError, typeError } from './errors.js';
 import type { Finding } from './findings.js';
 import { WriterLock } from './lock.js';
 import { Log, dropDead } from './log/log.js';
@@ -77,7 +77,7 @@ const GUARANTEES: Record<Granularity, string> = {
   page: 'persist = fdatasync; copyFromBio is durable after { persist: true } or the next barrier',
 };
 
-const TYPES: Record<string, number> = { 'cache-data': media.TYPE_CACHE_DATA };
+const TYPES = new Map<string, number>([['cache-data', media.TYPE_CACHE_DATA]]);
 
 export class Pool implements SegmentOwner, Store {
   readonly engine: Engine;
@@ -134,8 +134,8 @@ export class Pool implements SegmentOwner, Store {
    * @throws PmsegError ERR_PMSEG_NOT_POOL, _VERSION, _TRUNCATED, _CORRUPT, _DAMAGED, _LOCKED, _GRANULARITY, _READ_ONLY, _IO. Nothing is changed then.
    */
   static open(target: string | Medium, options: OpenOptions = {}): Pool {
-    if (typeof target !== 'string' && (typeof target !== 'object' || target === null))
-      throw typeError('pool', 'a path or a Medium', target);
+    if (typeof target !== 'string' && !isMedium(target)) throw typeError('pool', 'a path or a Medium', target);
+    checkOptions(options);
     if (typeof target === 'string' && (target === '' || target.includes('\0')))
       throw typeError('path', 'a non-empty string without NUL', target);
     const medium = typeof target === 'string' ? openMedium(target, options) : target;
@@ -267,8 +267,10 @@ export class Pool implements SegmentOwner, Store {
    */
   allocate(options: { type?: 'cache-data' } = {}): Segment {
     this.engine.assertWritable();
-    const type = TYPES[options.type ?? 'cache-data'];
-    if (type === undefined) throw rangeError(`type "${String(options.type)}" is not one of ${Object.keys(TYPES).join(', ')}`);
+    const { type: name = 'cache-data' } = checkOptions(options);
+    if (typeof name !== 'string') throw typeError('type', 'a string', name);
+    const type = TYPES.get(name);
+    if (type === undefined) throw rangeError(`type "${String(name)}" is not one of ${[...TYPES.keys()].join(', ')}`);
     return this.segment(allocateSegments(this.engine, 1, { type, ownerId: 0n, chainIndex: 0 })[0] as number);
   }
 
@@ -367,8 +369,9 @@ export class Pool implements SegmentOwner, Store {
 
   /** Puts bytes under a name: visible and durable on return. */
   put(name: string, data: ArrayBufferView, options: PutOptions = {}): Entry {
-    using writer = this.createObject(name, { sizeHint: data?.byteLength, ...options });
-    writer.write(data);
+    const bytes = bytesOf('data', data);
+    using writer = this.createObject(name, { sizeHint: bytes.byteLength, ...checkOptions(options) });
+    writer.write(bytes);
     return writer.commit();
   }
 
@@ -407,9 +410,10 @@ export class Pool implements SegmentOwner, Store {
    */
   log(name: string, options: { create?: boolean } = {}): Log {
     this.engine.assertOpen();
+    const { create = false } = checkOptions(options);
     const known = this.#logs.get(name);
     if (known && !known.closed) return known;
-    const log = options.create && !this.catalog.entries.has(name) ? Log.create(this, name) : new Log(this, name);
+    const log = create && !this.catalog.entries.has(name) ? Log.create(this, name) : new Log(this, name);
     this.#logs.set(name, log);
     return log;
   }
@@ -423,7 +427,8 @@ export class Pool implements SegmentOwner, Store {
     const { engine } = this;
     if (engine.closed) return;
     const lent = [...this.#lent.values()].reduce((sum, count) => sum + count, 0);
-    if (lent > 0 && !options.force) throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views are lent: release them before closing`);
+    if (lent > 0 && !checkOptions(options).force)
+      throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views are lent: release them before closing`);
     for (const log of this.#logs.values()) log.close();
     try {
       if (engine.medium.writable && !engine.barrier.halted) this.#markClean();
@@ -469,6 +474,13 @@ function arrayOf(name: string, size: number): Uint8Array<ArrayBuffer> {
       cause,
     });
   }
+}
+
+/** Whether a value has the look of a Medium: what it does is its own. */
+function isMedium(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { banks, size, close } = value as Partial<Medium>;
+  return Array.isArray(banks) && typeof size === 'number' && typeof close === 'function';
 }
 
 /** `require`, held against what the medium promises. */

@@ -3,8 +3,8 @@
  *
  * What is always true: 0 ≤ off ≤ dataSize. `advance` never leaves the data area and never wraps; the core does the arithmetic.
  */
-import { checkWhole, rangeError } from './errors.js';
-import type { Segment } from './segment.js';
+import { checkWhole, rangeError, typeError } from './errors.js';
+import { Segment } from './segment.js';
 
 export class SegmentPos {
   readonly segment: Segment;
@@ -12,6 +12,7 @@ export class SegmentPos {
 
   /** @throws RangeError when off is not a whole number from 0 to the segment's dataSize */
   constructor(segment: Segment, off = 0) {
+    if (!(segment instanceof Segment)) throw typeError('segment', 'a Segment', segment);
     this.segment = segment;
     this.#off = checkWhole('position', off, 0, segment.dataSize);
   }

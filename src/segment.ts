@@ -12,7 +12,7 @@ import { linkSegment, readInfo } from './allocator.js';
 import { Bio } from './bio.js';
 import type { Core } from './core.js';
 import type { Engine } from './engine.js';
-import { PmsegError, checkRange } from './errors.js';
+import { PmsegError, checkOptions, checkRange, typeError } from './errors.js';
 import * as nodeio from './nodeio.js';
 import { isReadable, type SlotKind } from './slots.js';
 import { SLOT_EQUAL } from '../assembly/plan.js';
@@ -96,6 +96,7 @@ export class Segment {
    */
   setNext(next: Segment | undefined): void {
     const engine = this.#writable();
+    if (next !== undefined && !(next instanceof Segment)) throw typeError('next', 'a Segment or undefined', next);
     if (next === this) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${this.id} cannot follow itself`, { segmentId: this.id });
     if (next && next.#pool !== this.#pool)
       throw new PmsegError('ERR_PMSEG_NO_ENTRY', 'the next segment belongs to another pool', { segmentId: next.id });
@@ -150,7 +151,7 @@ export class Segment {
    * @throws RangeError outside the data; PmsegError ERR_PMSEG_SHORT_COPY (nothing stored), _NO_SPACE, _MEDIA, _HALTED, _READ_ONLY
    */
   copyFromBio(off: number, len: number, bio: Bio, bioOff = 0, options: { persist?: boolean } = {}): void {
-    this.#writable().copyFromBio(this.id, off, len, bio, bioOff, options.persist ?? false);
+    this.#writable().copyFromBio(this.id, off, len, bio, bioOff, checkOptions(options).persist ?? false);
   }
 
   /** A bio of one piece or several in this segment's bank: the cheapest to copy. Contents undefined; release it. */
@@ -183,7 +184,7 @@ export class Segment {
    * death of the process, may reach the medium early, and are durable after `persist` of their range.
    */
   view(off: number, len: number, options: { write?: boolean } = {}): View {
-    const write = options.write ?? false;
+    const write = checkOptions(options).write ?? false;
     const engine = write ? this.#writable() : this.#engine;
     checkRange('view', off, len, this.dataSize);
     const { medium } = engine;

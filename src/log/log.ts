@@ -24,7 +24,7 @@ import * as plan from '../../assembly/plan.js';
 import { allocateSegments, linkSegment, releaseSegments, updateHead } from '../allocator.js';
 import { Bio, bytesOf } from '../bio.js';
 import type { Entry } from '../catalog.js';
-import { PmsegError, checkWhole, errnos, rangeError } from '../errors.js';
+import { PmsegError, checkOptions, checkWhole, errnos, rangeError } from '../errors.js';
 import { readOwner } from '../records.js';
 import { checkName, findEntry, type Store } from './store.js';
 import { LogWalk, RECORD_LEN_MAX, type LogSegment } from './walk.js';
@@ -461,7 +461,7 @@ export class Log {
   /** As `records`, without giving way to the event loop. */
   *recordsSync(options: { from?: number } = {}): Generator<LogRecord> {
     this.#assertOpen();
-    const from = Math.max(checkWhole('from', options.from ?? 0, 0, Number.MAX_SAFE_INTEGER), this.#begin);
+    const from = Math.max(checkWhole('from', checkOptions(options).from ?? 0, 0, Number.MAX_SAFE_INTEGER), this.#begin);
     if (this.#writable && !this.#store.engine.barrier.halted) this.flush();
     const { engine } = this.#store;
     const walk = new LogWalk(engine, this.#segmentAt(from), this.#nextOf, () => this.#flushed);

@@ -11,7 +11,7 @@ import { OWNER_COMMITTED, TYPE_OBJECT } from '../../assembly/media.js';
 import { allocateSegments, linkSegment, releaseSegments, updateHead } from '../allocator.js';
 import { Bio, bytesOf } from '../bio.js';
 import type { Entry } from '../catalog.js';
-import { PmsegError, checkWhole, errnos } from '../errors.js';
+import { PmsegError, checkOptions, checkWhole, errnos } from '../errors.js';
 import { readOwner } from '../records.js';
 import { checkName, findEntry, type Store } from './store.js';
 
@@ -62,6 +62,7 @@ export class ObjectWriter {
   constructor(store: Store, name: string, options: PutOptions = {}) {
     store.engine.assertWritable();
     this.name = checkName(name);
+    checkOptions(options);
     if (options.sizeHint !== undefined) checkWhole('sizeHint', options.sizeHint, 0, Number.MAX_SAFE_INTEGER);
     this.#store = store;
     this.#options = options;
@@ -275,6 +276,7 @@ export class ObjectReader {
    */
   copyToBio(position: number, len: number, bio: Bio, bioOff = 0): number {
     checkWhole('position', position, 0, Number.MAX_SAFE_INTEGER);
+    checkWhole('bio offset', bioOff, 0, Number.MAX_SAFE_INTEGER);
     const total = Math.min(checkWhole('length', len, 0, Number.MAX_SAFE_INTEGER), Math.max(0, this.size - position));
     const { engine, catalog } = this.#store;
     if (catalog.entries.get(this.name) !== this.#entry)
@@ -293,7 +295,8 @@ export class ObjectReader {
 
   /** As `copyToBio`, into a view. */
   read(view: ArrayBufferView, position: number): number {
-    return this.copyToBio(position, view.byteLength, Bio.from(view));
+    const bio = Bio.from(view);
+    return this.copyToBio(position, bio.size, bio);
   }
 
   /**
