@@ -224,7 +224,11 @@ export function scanCatalog(engine: Engine, onProgress?: (done: number, total: n
 
   const heads = [...scan.members.values()].filter(isCommitted);
   const byOwner = new Map<bigint, Member[]>();
-  for (const head of heads) byOwner.set(head.owner.ownerId, [...(byOwner.get(head.owner.ownerId) ?? []), head]);
+  for (const head of heads) {
+    const same = byOwner.get(head.owner.ownerId);
+    if (same) same.push(head);
+    else byOwner.set(head.owner.ownerId, [head]);
+  }
   const { doubtful } = scan;
   for (const [ownerId, [first, ...others]] of byOwner) {
     for (const { id } of others)

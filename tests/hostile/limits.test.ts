@@ -4,10 +4,11 @@
  */
 import * as assert from 'uvu/assert';
 import * as media from '../../assembly/media.js';
-import { MemoryMedium, Pool, checkPool } from '../../src/index.js';
+import { MemoryMedium, Pool, PmsegError, checkPool } from '../../src/index.js';
 import { SORTS, codes, everySort } from '../kit/flips.js';
 import { Forger, flagsOf, writeField } from '../kit/forge.js';
-import { Rig, assertKept, assertSame, contents } from '../kit/images.js';
+import { Prng } from '../kit/prng.js';
+import { Rig, WatchedMedium, assertKept, assertSame, contents } from '../kit/images.js';
 import { MIB, throwsCode } from '../kit/pools.js';
 import { suite } from '../kit/suite.js';
 
@@ -191,4 +192,43 @@ test('an object of 2^53 - 1 bytes takes no memory and gives no bytes', () => {
   assert.is(Buffer.from(pool.get('small')).toString(), 'anew');
   pool.close();
   rig.undo();
+});
+
+test('an image cut off, made longer, or of something else, at any size: typed errors, and nothing is written', () => {
+  const prng = new Prng();
+  const { byteLength } = rig.base;
+  const edges = [0, 256, 4096, 8192, 2 * MIB, 3 * MIB, byteLength - 4096, byteLength];
+  const sizes = new Set(edges.flatMap((size) => [size - 4096, size - 1, size, size + 1, size + 4096]));
+  for (let i = 0; i < 10; i++) sizes.add(prng.below(byteLength));
+  sizes.delete(byteLength);
+  const known = new Set(['ERR_PMSEG_NOT_POOL', 'ERR_PMSEG_TRUNCATED', 'ERR_PMSEG_DAMAGED']);
+  const refused = (image: Uint8Array, where: string): void => {
+    for (const writable of [false, true]) {
+      const medium = new WatchedMedium(image, writable);
+      let error: unknown;
+      try {
+        Pool.open(medium);
+      } catch (reason) {
+        error = reason;
+      }
+      assert.ok(error instanceof PmsegError && known.has(error.code), `${where}: ${String(error)}`);
+      assert.equal(medium.stored, [], where);
+    }
+  };
+  for (const size of sizes) {
+    if (size < 0) continue;
+    const image = new Uint8Array(size);
+    image.set(rig.base.subarray(0, size));
+    refused(image, `${size} bytes of ${byteLength}`);
+  }
+  for (const byte of [0, 0xff, 0x50]) refused(new Uint8Array(byteLength).fill(byte), `nothing but ${byte}`);
+  const tile = prng.bytes(65521);
+  refused(new Uint8Array(byteLength).map((_, i) => tile[i % tile.byteLength] as number), 'random bytes');
+  // The first superblock alone, moved into a pool-sized file of something else, is one good copy: a pool without one good segment.
+  const image = new Uint8Array(byteLength).fill(0xee);
+  image.set(rig.base.subarray(0, 4096));
+  const pool = Pool.open(new WatchedMedium(image, false));
+  assert.equal(pool.list(), []);
+  assert.is(pool.status().segments.free, 0);
+  pool.close();
 });
