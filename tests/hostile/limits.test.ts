@@ -223,7 +223,10 @@ test('an image cut off, made longer, or of something else, at any size: typed er
   }
   for (const byte of [0, 0xff, 0x50]) refused(new Uint8Array(byteLength).fill(byte), `nothing but ${byte}`);
   const tile = prng.bytes(65521);
-  refused(new Uint8Array(byteLength).map((_, i) => tile[i % tile.byteLength] as number), 'random bytes');
+  refused(
+    new Uint8Array(byteLength).map((_, i) => tile[i % tile.byteLength] as number),
+    'random bytes',
+  );
   // The first superblock alone, moved into a pool-sized file of something else, is one good copy: a pool without one good segment.
   const image = new Uint8Array(byteLength).fill(0xee);
   image.set(rig.base.subarray(0, 4096));

@@ -137,6 +137,12 @@ const ids = { head: forger.get('owner', HEAD, 'ownerId'), small: forger.get('own
 const object = (next: number): Record<string, bigint> => ({ flags: flagsOf(media.TYPE_OBJECT, true), next: BigInt(next) });
 const logInfo = (next: number): Record<string, bigint> => ({ flags: flagsOf(media.TYPE_LOG, true), next: BigInt(next) });
 
+/** Leaves the object of two segments one, and bytes for one. */
+function shorten(): void {
+  forger.set('info', HEAD, { flags: flagsOf(media.TYPE_OBJECT, false), next: 0n });
+  forger.set('owner', HEAD, { byteLen: 10n });
+}
+
 const CASES: Case[] = [
   { title: 'nothing', plant: () => undefined, found: [] },
   { title: 'a pool that was not closed', plant: () => forger.set('superblock', 0, { state: 2n }), found: ['UNCLEAN'], left: [] },
@@ -212,6 +218,28 @@ const CASES: Case[] = [
     title: 'an object whose head has another owner id than its follower',
     plant: () => forger.set('owner', HEAD, { ownerId: ids.head + 1n }),
     found: ['CHAIN_BROKEN', 'UNREACHED'],
+  },
+  {
+    title: "a broken chain that leads to what another object's intact chain does not reach",
+    plant: () => {
+      shorten();
+      forger.set('info', SMALL, object(FOLLOWER));
+    },
+    found: ['CHAIN_BROKEN', 'UNREACHED', 'DATA_CORRUPT'],
+  },
+  {
+    title: 'one owner id, two objects, and a segment that neither reaches',
+    plant: () => {
+      shorten();
+      forger.set('owner', SMALL, { ownerId: ids.head });
+    },
+    found: ['OWNER_TWICE', 'UNREACHED', 'DATA_CORRUPT'],
+  },
+  {
+    title: 'an object shorter than its chain, which it does not reach',
+    plant: () => shorten(),
+    found: ['ORPHAN', 'DATA_CORRUPT'],
+    left: ['DATA_CORRUPT'],
   },
   {
     title: 'an uncommitted object beside a broken chain',
