@@ -359,6 +359,31 @@ for (const { title, plant, found, left = found, says } of CASES) {
   });
 }
 
+test('what two chains lead to is written and freed by the one that it belongs to alone', () => {
+  forger.set('owner', SMALL, { ownerId: ids.head });
+  forger.set('info', SMALL, object(FOLLOWER));
+  forger.clone('owner', LOG, UNUSED);
+  forger.rename(UNUSED, 'second log');
+  forger.clone('info', LOG, UNUSED);
+  const before = contents(Pool.open(rig.reader));
+  assert.is(before.get('log')?.pieces.length, 4);
+  const pool = Pool.open(rig.writer);
+  throwsCode('ERR_PMSEG_DAMAGED', () => pool.log('second log').append(Buffer.from('x')));
+  for (const name of ['small', 'second log']) {
+    pool.remove(name);
+    before.delete(name);
+  }
+  // Whatever was freed is taken again, and written over.
+  while (pool.status().segments.free > 0) pool.allocate().write(Buffer.alloc(MIB - media.DATA_OFF, 'over'), 0);
+  pool.close();
+  const again = Pool.open(rig.writer);
+  assertSame(before, contents(again), 'the others were removed');
+  assert.equal(codes(checkPool(again).findings), []);
+  again.log('log').append(Buffer.from('goes on'));
+  again.close();
+  rig.undo();
+});
+
 test('bytes that the medium cannot deliver: DATA_LOST, BAD_RANGE', () => {
   const bank = rig.reader.banks[0];
   const faults = (plan.STATE_PTR + plan.STATE_FAULTS_OFF) / 4;

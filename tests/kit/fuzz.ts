@@ -476,16 +476,19 @@ export class Judge {
     const third = checkPool(again, { repair: true });
     assert.is(shown(third.repaired), '[]', 'nothing is left to repair');
     assert.is(shown(third.findings), lasting(repaired.findings), 'the same findings after opening again');
-    this.#use(again, before);
+    const rest = this.#use(again, before);
     again.close();
     const last = this.#open();
-    if (last) checkPool(last);
+    if (last) {
+      assertKept(rest, contents(last), 'used and opened again');
+      checkPool(last);
+    }
     last?.close();
     assert.is(this.#arenaUsed(), used, 'writing leaves nothing in the arena');
   }
 
-  /** Goes on with the pool as if nothing were wrong: no call changes what another name holds. */
-  #use(pool: Pool, before: Map<string, Content>): void {
+  /** Goes on with the pool as if nothing were wrong: no call changes what another name holds. Returns what was not used. */
+  #use(pool: Pool, before: Map<string, Content>): Map<string, Content> {
     const rest = new Map(before);
     const use = (name: string, ...steps: (() => unknown)[]): void => {
       rest.delete(name);
@@ -500,6 +503,8 @@ export class Judge {
       else if (name === 'a') use(name, () => pool.put(name, Buffer.from('replaced'), { replace: true }));
       else if (name === 'b') use(name, () => pool.remove(name));
     }
+    use('new', () => pool.put('new', Buffer.alloc(DATA_SIZE + 5, 'newer'), { replace: true }));
+    return rest;
   }
 }
 
