@@ -1,8 +1,8 @@
 /**
  * Goal: no argument, whatever it is, makes a call end with anything but a typed error, or change anything.
  * Method: every public method of pools, segments, bios, positions, objects and logs, each argument in turn replaced by every hostile value;
- * errors have a code of ours; the medium, the arena and what the pool holds are as before. Values that are good arguments by chance may succeed, and
- * still nothing of the pool changes.
+ * errors have a code of ours; the medium, the arena and what the pool holds are as before. Values that are good arguments by chance may
+ * succeed, and still nothing of the pool changes.
  */
 import * as assert from 'uvu/assert';
 import * as media from '../../assembly/media.js';
@@ -71,7 +71,7 @@ const others = [
 ];
 const HOSTILE: unknown[] = [undefined, ...numbers, ...others];
 
-/** [what, call, arguments that are good or refused already for the pool's state, values that are good arguments of a call that changes something] */
+/** [what, call, arguments that are good or refused for the pool's state, values with which the call would rightly change something] */
 type Row = readonly [string, (...args: never[]) => unknown, readonly unknown[], (readonly unknown[])?];
 
 const view = new Uint8Array(16);
@@ -137,7 +137,9 @@ function state(): string {
 
 function show(value: unknown): string {
   if (typeof value === 'symbol' || typeof value === 'bigint') return `${String(value)} (${typeof value})`;
-  return Object.is(value, -0) ? '-0' : value && typeof value === 'object' ? Object.prototype.toString.call(value) : JSON.stringify(value) ?? typeof value; // prettier-ignore
+  if (Object.is(value, -0)) return '-0';
+  if (value && typeof value === 'object') return Object.prototype.toString.call(value);
+  return JSON.stringify(value) ?? typeof value;
 }
 
 /** Names that hostile text may have made: good names by chance. */

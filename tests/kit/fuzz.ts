@@ -136,21 +136,47 @@ const records = fc.integer({ min: 0, max: 12 });
 
 export const mutations = fc.array(
   fc.oneof(
-    fc.record({ kind: fc.constant('field' as const), record: homes, segment: segments, field: part, value: values, copies, seal: fc.constantFrom(true, true, true, false) }),
+    fc.record({
+      kind: fc.constant('field' as const),
+      record: homes,
+      segment: segments,
+      field: part,
+      value: values,
+      copies,
+      seal: fc.constantFrom(true, true, true, false),
+    }),
     fc.record({ kind: fc.constant('clone' as const), record: ofSegments, from: segments, to: segments }),
     fc.record({ kind: fc.constant('cloneAll' as const), from: segments, to: segments, name: fc.constantFrom('', 'z') }),
     fc.record({ kind: fc.constant('copy' as const), record: ofSegments, from: segments, to: segments, copies }),
     fc.record({ kind: fc.constant('link' as const), from: segments, to: segments }),
     fc.record({ kind: fc.constant('replace' as const), newer: heads, older: heads, mutual: fc.boolean() }),
     fc.record({ kind: fc.constant('cross' as const), from: heads, to: heads, owner: fc.boolean() }),
-    fc.record({ kind: fc.constant('end' as const), what: fc.constantFrom('epoch', 'generation', 'trimPos', 'byteLen', 'sequence'), segment: segments, back: fc.integer({ min: -1, max: 2 }) }),
-    fc.record({ kind: fc.constant('garbage' as const), segment: segments, page: fc.integer({ min: 0, max: 5 }), byte: fc.constantFrom(0, 0xff, 0x5a), len: fc.constantFrom(1, 24, 512, 4096) }),
-    fc.record({ kind: fc.constant('log' as const), segment: segments, record: records, field: fc.constantFrom('lenKind', 'sequence', 'durablePos', 'payload', 'crc'), value: values, seal: fc.boolean() }),
+    fc.record({
+      kind: fc.constant('end' as const),
+      what: fc.constantFrom('epoch', 'generation', 'trimPos', 'byteLen', 'sequence'),
+      segment: segments,
+      back: fc.integer({ min: -1, max: 2 }),
+    }),
+    fc.record({
+      kind: fc.constant('garbage' as const),
+      segment: segments,
+      page: fc.integer({ min: 0, max: 5 }),
+      byte: fc.constantFrom(0, 0xff, 0x5a),
+      len: fc.constantFrom(1, 24, 512, 4096),
+    }),
+    fc.record({
+      kind: fc.constant('log' as const),
+      segment: segments,
+      record: records,
+      field: fc.constantFrom('lenKind', 'sequence', 'durablePos', 'payload', 'crc'),
+      value: values,
+      seal: fc.boolean(),
+    }),
     fc.record({ kind: fc.constant('logCopy' as const), from: segments, record: records, to: segments, at: records, seal: fc.boolean() }),
     fc.record({ kind: fc.constant('flip' as const), segment: segments, bit: fc.integer({ min: 0, max: 18000 * 8 }) }),
   ),
   { minLength: 1, maxLength: 4 },
-); // prettier-ignore
+);
 export type Mutation = ReturnType<typeof mutations.generate>['value'][number];
 
 const LOG_FIELDS: Record<string, readonly [number, number]> = {
@@ -339,7 +365,7 @@ export class Mutator {
       fieldSize,
       this.#value(value, fieldSize === 8 ? old.getBigUint64(fieldOff, true) : BigInt(old.getUint32(fieldOff, true))),
     );
-    this.#rig.patch(at, bytes); // prettier-ignore
+    this.#rig.patch(at, bytes);
     this.#touch(seal, segment);
     if (!seal) return;
     const [, newSize, newEpoch] = recordsOf(this.#rig, this.#forger, segment).find(([other]) => other === off) ?? [off, size, epoch];
@@ -499,7 +525,13 @@ export class Judge {
     for (const { name, kind } of pool.list()) {
       const log = (): Log => pool.log(name);
       if (kind === 'log')
-        use(name, () => log().append(Buffer.alloc(this.counts.images % 3 === 0 ? 600000 : 600, 'more')), () => log().persist(), () => log().cut(), () => log().trim(log().end)); // prettier-ignore
+        use(
+          name,
+          () => log().append(Buffer.alloc(this.counts.images % 3 === 0 ? 600000 : 600, 'more')),
+          () => log().persist(),
+          () => log().cut(),
+          () => log().trim(log().end),
+        );
       else if (name === 'a') use(name, () => pool.put(name, Buffer.from('replaced'), { replace: true }));
       else if (name === 'b') use(name, () => pool.remove(name));
     }
