@@ -1,7 +1,7 @@
 /**
  * Goal: one flipped bit, wherever it is in either copy of any metadata record, reverts and loses nothing; it is seen, named and repaired.
  * Method: every single bit, one after the other, of both superblocks and of the info and owner pairs of a segment of every sort: open,
- * compare all that the metadata says. For some of them also all data, the check, a repair, and the bytes after it (tests/hostile/flips.slow.ts: for all).
+ * compare all that the metadata says. For some of them also all data, the check, a repair, and the bytes after it (tests/hostile/flips.slow.ts: for many).
  */
 import * as assert from 'uvu/assert';
 import { Pool, checkPool, type Finding } from '../../src/index.js';
