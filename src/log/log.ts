@@ -27,6 +27,7 @@ import type { Entry } from '../catalog.js';
 import { PmsegError, checkOptions, checkWhole, errnos, rangeError } from '../errors.js';
 import { readOwner } from '../records.js';
 import { checkName, findEntry, type Store } from './store.js';
+import { dropDead } from './trim.js';
 import { LogWalk, RECORD_LEN_MAX, type LogSegment } from './walk.js';
 
 /** Bytes of records collected before they are written. */
@@ -629,23 +630,4 @@ function isZeroAhead(engine: Store['engine'], walk: LogWalk): boolean {
   const probe = new Uint8Array(len);
   engine.copyToBio(walk.segment.id, walk.off, len, Bio.from(probe), 0);
   return probe.every((byte) => byte === 0);
-}
-
-/** Unlinks and frees a log's segments between the head and the one with index `liveIndex`. */
-export function dropDead(
-  store: Store,
-  headId: number,
-  segments: readonly LogSegment[],
-  liveIndex: number,
-  keep: (kept: LogSegment[]) => void,
-): void {
-  const dead = segments.filter(({ index }) => index > 0 && index < liveIndex);
-  if (dead.length === 0) return;
-  const kept = segments.filter(({ index }) => index === 0 || index >= liveIndex);
-  linkSegment(store.engine, headId, kept[1]?.id);
-  keep(kept);
-  releaseSegments(
-    store.engine,
-    dead.map(({ id }) => id),
-  );
 }

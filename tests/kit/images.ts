@@ -58,11 +58,11 @@ export class WatchedMedium extends MemoryMedium {
     super.write(off, bio, bioOff, len);
   }
 
-  override acquire(segmentId: number, off = 0, len = 0): number {
+  override acquire(segmentId: number, off: number, len: number, writable: boolean): number {
     this.lookCount++;
     const { segmentSize, segmentCount } = this.#segments;
     assert.ok(segmentId >= 0 && segmentId < segmentCount && off >= 0 && off + len <= segmentSize, `segment ${segmentId}: ${off}+${len}`);
-    return super.acquire(segmentId);
+    return super.acquire(segmentId, off, len, writable);
   }
 
   forget(): void {
