@@ -150,3 +150,16 @@ export function checkRange(title: string, off: unknown, len: unknown, size: numb
   const length = checkWhole(`${title} length`, len, 0, Number.MAX_SAFE_INTEGER);
   if (length > size - start) throw rangeError(`${title} offset ${start} + length ${length} is past the end ${size}`);
 }
+
+/** Does everything, whatever fails, and throws the first failure; `first` is one that came before. */
+export function doAll(steps: readonly (() => void)[], first?: unknown): void {
+  let failure = first;
+  for (const step of steps) {
+    try {
+      step();
+    } catch (error) {
+      failure ??= error;
+    }
+  }
+  if (failure !== undefined) throw failure;
+}
