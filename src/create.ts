@@ -3,7 +3,7 @@
  *
  * What is always true
  *   - An existing file is never touched. The pool gets its name (link(2)) only when it is complete and durable, so that no crash leaves
- *     half a pool under it.
+ *     half a pool under it. A creation that fails takes the name away again.
  *   - Order: real blocks, fsync, superblocks, fsync, name, fsync of the directory.
  *   - Blocks are real unless `sparse` was asked for: fallocate, or written zeros where there is none.
  */
@@ -12,7 +12,7 @@ import * as fs from 'node:fs';
 import { dirname } from 'node:path';
 import * as media from '../assembly/media.js';
 import { Bank } from './bank.js';
-import { PmsegError, checkWhole, errnos, fromFs, rangeError, systemError, typeError } from './errors.js';
+import { PmsegError, checkWhole, doAll, errnos, fromFs, rangeError, systemError, typeError } from './errors.js';
 import { native } from './native.js';
 import { utf8, uuidBytes, uuidText } from './records.js';
 import { RECORD_OFF } from './scratch.js';
@@ -79,37 +79,53 @@ export function createPoolFile(path: string, options: CreateOptions): string {
   const superblock = newSuperblock(new Bank(0), size, options);
   if (fs.existsSync(path)) throw exists(path);
   const aside = `${path}.creating-${process.pid}-${Math.random().toString(36).slice(2, 10)}`;
-  let fd: number;
+  let named = false;
   try {
-    fd = fs.openSync(aside, 'wx+', 0o600);
-  } catch (error) {
-    throw fromFs('create', error, { path });
-  }
-  try {
-    try {
-      // Best effort: only btrfs and a few others have the flag, and nothing but speed and honest ENOSPC depends on it.
-      native?.setNoCow(fd);
-      if (options.sparse) fs.ftruncateSync(fd, size);
-      else reserve(fd, path, size, options.onProgress);
-      fs.fsyncSync(fd);
-      for (const off of [0, size - media.COPY_SIZE]) fs.writeSync(fd, superblock, 0, superblock.byteLength, off);
-      fs.fsyncSync(fd);
-    } finally {
-      fs.closeSync(fd);
-    }
-    try {
-      fs.linkSync(aside, path);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'EEXIST') throw exists(path);
-      throw error;
-    }
-  } catch (error) {
-    throw fromFs('create', error, { path, length: size });
-  } finally {
+    writePool(aside, path, size, superblock, options);
+    fs.linkSync(aside, path);
+    named = true;
     fs.unlinkSync(aside);
+    syncFolder(dirname(path));
+  } catch (error) {
+    const first = !named && codeOf(error) === 'EEXIST' ? exists(path) : fromFs('create', error, { path, length: size });
+    doAll(
+      [aside, ...(named ? [path] : [])].map((name) => () => fs.rmSync(name, { force: true })),
+      first,
+    );
   }
-  syncFolder(dirname(path));
   return uuidText(superblock.subarray(media.SUPERBLOCK_UUID_OFF, media.SUPERBLOCK_UUID_OFF + media.UUID_SIZE));
+}
+
+function codeOf(error: unknown): string {
+  return String((error as NodeJS.ErrnoException).code);
+}
+
+/** Makes the whole of a pool, durable, under a name that nobody opens. */
+function writePool(aside: string, path: string, size: number, superblock: Uint8Array, options: CreateOptions): void {
+  const fd = fs.openSync(aside, 'wx+', 0o600);
+  withDescriptor(fd, () => {
+    // Best effort: only btrfs and a few others have the flag, and nothing but speed and honest ENOSPC depends on it.
+    native?.setNoCow(fd);
+    if (options.sparse) fs.ftruncateSync(fd, size);
+    else reserve(fd, path, size, options.onProgress);
+    fs.fsyncSync(fd);
+    for (const off of [0, size - media.COPY_SIZE]) writeAll(fd, superblock, superblock.byteLength, off);
+    fs.fsyncSync(fd);
+  });
+}
+
+/** Works with a descriptor and closes it; of two failures the first is the one that is thrown. */
+function withDescriptor(fd: number, work: () => void): void {
+  doAll([work, () => fs.closeSync(fd)]);
+}
+
+/** Writes the first `len` bytes at `off`, however short the counts are. */
+function writeAll(fd: number, bytes: Uint8Array, len: number, off: number): void {
+  for (let done = 0; done < len; ) {
+    const count = fs.writeSync(fd, bytes, done, len - done, off + done);
+    if (count === 0) throw systemError('write', errnos.EIO, { offset: off + done, length: len - done });
+    done += count;
+  }
 }
 
 function exists(path: string): PmsegError {
@@ -122,18 +138,15 @@ function reserve(fd: number, path: string, size: number, onProgress: CreateOptio
   if (result >= 0) return;
   if (result !== -errnos.EOPNOTSUPP && result !== -errnos.ENOSYS) throw systemError('fallocate', -result, { path, length: size });
   const zeros = new Uint8Array(ZEROS_SIZE);
-  for (let done = 0; done < size; ) {
-    done += fs.writeSync(fd, zeros, 0, Math.min(ZEROS_SIZE, size - done), done);
-    onProgress?.(done, size);
+  for (let done = 0; done < size; done += ZEROS_SIZE) {
+    const len = Math.min(ZEROS_SIZE, size - done);
+    writeAll(fd, zeros, len, done);
+    onProgress?.(done + len, size);
   }
 }
 
 /** Makes a new name durable. */
 function syncFolder(path: string): void {
   const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_DIRECTORY);
-  try {
-    fs.fsyncSync(fd);
-  } finally {
-    fs.closeSync(fd);
-  }
+  withDescriptor(fd, () => fs.fsyncSync(fd));
 }
