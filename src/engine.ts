@@ -87,12 +87,13 @@ export class Engine {
 
   #readSuperblock(): Superblock {
     const slot = this.#superblockSlot;
-    const { slotClass, ptr } = this.slots.load(slot);
+    const { slotClass, ptr, delivered } = this.slots.load(slot);
     const at = { path: this.medium.path, offset: 0, length: media.SUPERBLOCK_SIZE };
     const { core } = this.bank;
     if (slotClass === plan.SLOT_SPLIT)
       throw new PmsegError('ERR_PMSEG_DAMAGED', `the two superblocks of ${this.#name} belong to different states`, at);
     if (!isReadable(slotClass)) {
+      if (!delivered) throw this.#superblockUnread();
       if (!slot.imagePtrs.some((copyPtr) => core.superblockMagic(copyPtr)))
         throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} is not a pool`, at);
       throw new PmsegError('ERR_PMSEG_CORRUPT', `both superblocks of ${this.#name} are corrupt`, at);
@@ -106,6 +107,15 @@ export class Engine {
       throw new PmsegError(code, `${this.#name} ${what}`, at);
     }
     return readSuperblock(this.bank.view, ptr);
+  }
+
+  #superblockUnread(): PmsegError {
+    return new PmsegError('ERR_PMSEG_MEDIA', `the medium cannot deliver the superblocks of ${this.#name}`, {
+      path: this.medium.path,
+      offset: 0,
+      length: media.SUPERBLOCK_SIZE,
+      errno: errnos.EIO,
+    });
   }
 
   /** Where the pool's uuid is, in bank 0. */
@@ -133,7 +143,8 @@ export class Engine {
     const next = { ...this.superblock, ...changes };
     if (next.epoch > Number.MAX_SAFE_INTEGER)
       throw new PmsegError('ERR_PMSEG_READ_ONLY', `${this.#name} has used up its epochs: it can only be read`, { path: this.medium.path });
-    const { ptr } = this.slots.load(this.#superblockSlot);
+    const { slotClass, ptr } = this.slots.load(this.#superblockSlot);
+    if (!isReadable(slotClass)) throw this.#superblockUnread();
     const record = this.bank.bytes.slice(ptr, ptr + media.SUPERBLOCK_SIZE);
     this.slots.update([
       {

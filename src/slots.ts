@@ -157,10 +157,14 @@ export class Slots {
   }
 
   #classify(slot: Slot, delivered: boolean): Loaded {
-    const bits = this.#bank.core.slotClassify(slot.imagePtrs[0], slot.imagePtrs[1], slot.size);
+    const known = this.#bank.words[slot.stateIndex] as number;
+    const found = this.#bank.core.slotClassify(slot.imagePtrs[0], slot.imagePtrs[1], slot.size);
+    // What cannot be read now does not change what is known: an older copy must not pass for the newest because that one was not delivered.
+    const isKnown = !delivered && isReadable(known >>> plan.SLOT_CLASS_SHIFT);
+    const bits = isKnown && (found & plan.SLOT_SEQ_MASK) !== (known & plan.SLOT_SEQ_MASK) ? pack(plan.SLOT_LOST, 0, 0) : found;
     // The second word stays: zero after open, which no drain covers but the first of this pool object, so what a process left
     // undrained when it died is drained before its slot is updated.
-    this.#bank.words[slot.stateIndex] = bits;
+    if (!isKnown) this.#bank.words[slot.stateIndex] = bits;
     const newest = (bits >>> plan.SLOT_INDEX_SHIFT) & 1;
     return {
       slotClass: bits >>> plan.SLOT_CLASS_SHIFT,
