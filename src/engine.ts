@@ -67,6 +67,16 @@ export class Engine {
     this.superblock = this.#readSuperblock();
   }
 
+  /**
+   * Makes sure that what is read from here on is on the medium: what a writer that died, or whose persist failed, left in the page cache
+   * may not be. The superblock first, for the clean mark itself may be such a page.
+   */
+  readFromMedium(): void {
+    const { medium } = this;
+    for (const off of this.#superblockSlot.offs) medium.dropCache(off, media.COPY_SIZE);
+    if (!this.#readSuperblock().clean) medium.dropCache();
+  }
+
   /** Reads the superblock again, now that nobody else can change it, and lays out the banks. */
   attach(): void {
     Object.assign(this.superblock, this.#readSuperblock());

@@ -99,8 +99,11 @@ export interface Medium {
    */
   seekData(off: number): number;
 
-  /** Forgets cached pages, so that what is read next comes from the medium itself; where that is possible. */
-  dropCache(): void;
+  /**
+   * Makes what is read next be what the medium itself holds: the whole of it after a drain that failed, else the range. For an opening
+   * that has the lock, before anything is mapped.
+   */
+  dropCache(off?: number, len?: number): void;
 
   /** Puts anonymous pages back, closes descriptors and gives up the lock. Persists nothing. */
   close(): void;

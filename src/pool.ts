@@ -15,7 +15,7 @@ import { Bio, bytesOf } from './bio.js';
 import { scanCatalog, type Catalog, type Degraded, type Entry } from './catalog.js';
 import { createPoolFile, newSuperblock, type CreateOptions, type FormatOptions } from './create.js';
 import { Engine } from './engine.js';
-import { PmsegError, checkOptions, checkWhole, rangeError, typeError } from './errors.js';
+import { PmsegError, checkOptions, checkWhole, doAll, rangeError, typeError } from './errors.js';
 import type { Finding } from './findings.js';
 import { WriterLock } from './lock.js';
 import { Log } from './log/log.js';
@@ -145,13 +145,11 @@ export class Pool implements SegmentOwner, Store {
       assertGranularity(medium, options);
       const engine = new Engine(medium);
       if (medium.writable && medium.path !== undefined) lock = new WriterLock(medium.path, medium.mode, native, options.breakLock ?? false);
-      // What a writer that died, or whose persist failed, left in the page cache may not be on the medium: look at the medium itself.
-      if (medium.writable && !engine.superblock.clean) medium.dropCache();
+      if (medium.writable) engine.readFromMedium();
       engine.attach();
       return new Pool(engine, scanCatalog(engine, options.onProgress), lock, options);
     } catch (error) {
-      lock?.release();
-      medium.close();
+      doAll([() => medium.close(), () => lock?.release()], error);
       throw error;
     }
   }
@@ -431,16 +429,12 @@ export class Pool implements SegmentOwner, Store {
     if (lent > 0 && !checkOptions(options).force)
       throw new PmsegError('ERR_PMSEG_BUSY', `${lent} views are lent: release them before closing`);
     for (const log of this.#logs.values()) log.close();
-    try {
-      if (engine.medium.writable && !engine.barrier.halted) this.#markClean();
-    } finally {
-      engine.markClosed();
-      try {
-        engine.medium.close();
-      } finally {
-        this.#lock?.release();
-      }
-    }
+    doAll([
+      () => engine.medium.writable && !engine.barrier.halted && this.#markClean(),
+      () => engine.markClosed(),
+      () => engine.medium.close(),
+      () => this.#lock?.release(),
+    ]);
   }
 
   /** What is not durable yet must not be found under a clean mark: a copy cut short in an unclean pool is completed, in a clean one it is damage. */

@@ -200,8 +200,8 @@ export class CopyMedium implements Medium {
     return this.#file.seekData(off);
   }
 
-  dropCache(): void {
-    this.#file.dropCache();
+  dropCache(off?: number, len?: number): void {
+    this.#file.dropCache(off, len);
   }
 
   close(): void {

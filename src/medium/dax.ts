@@ -6,7 +6,7 @@
  *   - `write` leaves nothing but the fence to do.
  */
 import type { Bio } from '../bio.js';
-import { errnos, systemError } from '../errors.js';
+import { PmsegError, errnoName, errnos, systemError } from '../errors.js';
 import type { Granularity, Mode } from '../medium.js';
 import { GRANULARITY, MAP_HOW, type Native } from '../native.js';
 import { Mapped } from './mapped.js';
@@ -100,6 +100,13 @@ export class DaxMedium extends Mapped {
   }
 
   #check(what: string, result: number, off: number, len: number): void {
-    if (result < 0) throw systemError(what, -result, { path: this.path, offset: off, length: len });
+    // Not the medium's word for lost bytes, which would fail the store alone: nobody knows what has arrived.
+    if (result < 0)
+      throw new PmsegError('ERR_PMSEG_IO', `${what} ${this.path}: ${errnoName(-result)}`, {
+        path: this.path,
+        offset: off,
+        length: len,
+        errno: -result,
+      });
   }
 }

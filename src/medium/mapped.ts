@@ -8,7 +8,7 @@
 import { STATE_FAULTS_OFF, STATE_PTR } from '../../assembly/plan.js';
 import { Bank } from '../bank.js';
 import type { Bio } from '../bio.js';
-import { PmsegError, errnos, systemError } from '../errors.js';
+import { PmsegError, doAll, errnos, systemError } from '../errors.js';
 import type { BadRange, Geometry, Granularity, Medium, Mode } from '../medium.js';
 import { MAP_HOW, type Native } from '../native.js';
 import { planWindows, windowPtr, type Windows } from './plan.js';
@@ -30,6 +30,8 @@ export abstract class Mapped implements Medium {
   protected windows: Windows = { segmentsPerBank: 1, bankCount: 1 };
   /** Mapping ids by bank; `undefined` = not mapped yet. */
   protected readonly maps: (number | undefined)[] = [];
+  /** Work that keeps a mapping from being undone. */
+  readonly #prefetches = new Set<Promise<number>>();
 
   constructor(native: Native, file: NativeFile, how: number, forced: boolean) {
     this.native = native;
@@ -84,7 +86,9 @@ export abstract class Mapped implements Medium {
     const { segmentsOff, segmentSize, segmentCount } = this.geometry;
     const fileOff = segmentsOff + index * segmentsPerBank * segmentSize;
     const len = Math.min(segmentsPerBank, segmentCount - index * segmentsPerBank) * segmentSize;
-    bank.windowPtr = windowPtr(this.native.address(bank.bytes), fileOff);
+    const address = this.native.address(bank.bytes);
+    if (address < 0) throw systemError('find the memory of', -address, { path: this.path });
+    bank.windowPtr = windowPtr(address, fileOff);
     const how = this.writable ? this.#how : MAP_HOW.private;
     const id = this.native.map(bank.bytes, bank.windowPtr, len, this.file.fd, fileOff, how, STATE_PTR + STATE_FAULTS_OFF);
     if (id === -errnos.ERANGE) this.file.verify();
@@ -104,7 +108,8 @@ export abstract class Mapped implements Medium {
 
   /** User code can replace the SIGBUS handler (`process.on('SIGBUS')`); before every barrier ours is put in front again. */
   protected keepGuard(): void {
-    if (this.maps.length > 0 && this.native.guard() !== 1) this.native.guardInstall();
+    const result = this.maps.length > 0 && this.native.guard() !== 1 ? this.native.guardInstall() : 0;
+    if (result < 0) throw systemError('sigaction', -result, { path: this.path });
   }
 
   /** @throws PmsegError ERR_PMSEG_MEDIA when a byte of the range is bad */
@@ -123,7 +128,9 @@ export abstract class Mapped implements Medium {
     const place = this.place(off);
     if (!place || place.bank.stateLoad(STATE_FAULTS_OFF) === 0) return -1;
     const bad = this.native.badTest(place.id, place.mapOff, len);
-    return bad < 0 ? -1 : off + (bad - place.mapOff);
+    if (bad === -errnos.ENOENT) return -1;
+    // Who cannot be told that a range is good must take it for bad.
+    return bad < 0 ? off : off + (bad - place.mapOff);
   }
 
   badRanges(): BadRange[] {
@@ -131,9 +138,11 @@ export abstract class Mapped implements Medium {
     return this.maps.flatMap((id, index) => {
       if (id === undefined || (this.banks[index] as Bank).stateLoad(STATE_FAULTS_OFF) === 0) return [];
       const pairs = new Float64Array(2 * BAD_RANGES_MAX);
-      const count = Math.min(this.native.badRanges(id, pairs), BAD_RANGES_MAX);
+      const found = this.native.badRanges(id, pairs);
+      if (found < 0) throw systemError('list bad ranges', -found, { path: this.path });
+      const count = Math.min(found, BAD_RANGES_MAX);
       const base = this.geometry.segmentsOff + index * bankLen;
-      return Array.from({ length: Math.max(0, count) }, (_, i) => ({
+      return Array.from({ length: count }, (_, i) => ({
         off: base + (pairs[2 * i] as number),
         len: pairs[2 * i + 1] as number,
       }));
@@ -144,7 +153,9 @@ export abstract class Mapped implements Medium {
     this.acquire(Math.floor((off - this.geometry.segmentsOff) / this.geometry.segmentSize));
     const place = this.place(off);
     if (!place) return;
-    const result = await this.native.prefetchAsync(place.id, place.mapOff, len);
+    const running = this.native.prefetchAsync(place.id, place.mapOff, len);
+    this.#prefetches.add(running);
+    const result = await running.finally(() => this.#prefetches.delete(running));
     if (result < 0) throw systemError('prefetch', -result, { path: this.path, offset: off, length: len });
   }
 
@@ -152,16 +163,21 @@ export abstract class Mapped implements Medium {
     return this.file.seekData(off);
   }
 
-  dropCache(): void {
-    this.file.dropCache();
+  dropCache(off?: number, len?: number): void {
+    this.file.dropCache(off, len);
   }
 
   close(): void {
-    for (const id of this.maps) {
-      const result = id === undefined ? 0 : this.native.unmap(id);
-      if (result < 0) throw systemError('unmap', -result, { path: this.path });
-    }
+    const steps = this.maps.flatMap((id) => (id === undefined ? [] : [() => this.#unmap(id)]));
     this.maps.length = 0;
-    this.file.close();
+    doAll([...steps, () => this.file.close()]);
+  }
+
+  #unmap(id: number): void {
+    const result = this.native.unmap(id);
+    if (result === -errnos.EBUSY && this.#prefetches.size > 0) {
+      // It goes when they are done; an error then is nobody's to see, and pages that stay mapped are only read.
+      void Promise.allSettled(this.#prefetches).then(() => this.native.unmap(id));
+    } else if (result < 0) throw systemError('unmap', -result, { path: this.path });
   }
 }

@@ -3,9 +3,9 @@
  *
  * What is always true: the choice is made once, at open, shows in `status()`, and a wish that cannot be met is an error, not another mode.
  */
-import { PmsegError, rangeError } from '../errors.js';
+import { PmsegError, doAll, errnos, rangeError, systemError } from '../errors.js';
 import { GRANULARITIES, type Granularity, type Medium } from '../medium.js';
-import { native, nativeUnavailable } from '../native.js';
+import { native, nativeUnavailable, type Native } from '../native.js';
 import { CopyMedium } from './copy.js';
 import { DaxMedium } from './dax.js';
 import { FileMedium } from './file.js';
@@ -48,13 +48,20 @@ export function openMedium(path: string, options: MediumOptions = {}): Medium {
   try {
     if (forced === 'page' && mode !== 'dax') return new FileMedium(native, file, true);
     if (forced !== undefined && forced !== 'page' && mode !== 'file') return new DaxMedium(native, file, forced, true);
-    if (mode !== 'file' && native.syncable(file.fd) === 1)
-      return new DaxMedium(native, file, native.cpu().eadr ? 'byte' : 'cache-line', false);
+    if (mode !== 'file' && isSyncable(native, file)) return new DaxMedium(native, file, native.cpu().eadr ? 'byte' : 'cache-line', false);
     if (mode === 'dax')
       throw new PmsegError('ERR_PMSEG_GRANULARITY', `${path} is not on byte-addressable memory: the kernel refuses MAP_SYNC`, { path });
     return new FileMedium(native, file, false);
   } catch (error) {
-    file.close();
+    doAll([() => file.close()], error);
     throw error;
   }
+}
+
+/** Whether the kernel maps the file with MAP_SYNC. A kernel that cannot say must not turn one mode into another. */
+function isSyncable(shim: Native, file: NativeFile): boolean {
+  const result = shim.syncable(file.fd);
+  // A read-only descriptor cannot be mapped for writing.
+  if (result < 0 && !(result === -errnos.EACCES && !file.writable)) throw systemError('mmap', -result, { path: file.path });
+  return result === 1;
 }

@@ -5,10 +5,12 @@
  *   - A write stores all its bytes or throws; short counts are continued, never reported as success.
  *   - Before the pool's last byte is written, and around every drain, the file is shown to have its size and still to be linked: a write
  *     past a truncated end would silently make it longer.
+ *   - A failed drain is remembered for the file, not for the descriptor, until its cache has been shown to say what the medium holds.
  */
 import * as fs from 'node:fs';
-import { PmsegError, errnoName, errnos, fromFs, isSpace, systemError, type Coordinates } from '../errors.js';
+import { PmsegError, doAll, errnoName, errnos, fromFs, isSpace, systemError, type Coordinates } from '../errors.js';
 import { STAT_DEV, STAT_FIELDS, STAT_INO, STAT_MODE, STAT_NLINK, STAT_SIZE, type Native } from '../native.js';
+import { rollBackCache, type CachedFile, type DirectFile } from './cache.js';
 
 export interface PoolFile {
   readonly path: string;
@@ -28,15 +30,29 @@ export interface PoolFile {
   verify(): void;
   /** See Medium.seekData. */
   seekData(off: number): number;
-  dropCache(): void;
+  /** See Medium.dropCache. */
+  dropCache(off?: number, len?: number): void;
   close(): void;
+}
+
+/** Files of this thread, by identity, of which a drain failed since their cache was last held against the medium. */
+const failedFiles = new Set<string>();
+
+/** How often a call is made again that a signal interrupted; the shim and libuv do so themselves for most. */
+const INTERRUPTS_MAX = 100;
+
+/** Makes a system call, again if a signal interrupted it; negative errno. */
+function uninterrupted(call: () => number): number {
+  let result = call();
+  for (let count = 1; result === -errnos.EINTR && count < INTERRUPTS_MAX; count++) result = call();
+  return result;
 }
 
 /** Most bytes and pieces of one system call. */
 const CALL_BYTES = 0x4000_0000;
 const CALL_PIECES = 1024;
 
-abstract class Base implements PoolFile {
+abstract class Base implements PoolFile, CachedFile {
   readonly path: string;
   readonly writable: boolean;
   abstract readonly fd: number;
@@ -55,15 +71,19 @@ abstract class Base implements PoolFile {
   protected abstract datasyncAsync(): Promise<number>;
   /** Size and link count. */
   protected abstract stat(): { size: number; nlink: number };
+  /** Asks the kernel to drop cached pages of a range. */
+  protected abstract adviseDrop(off: number, len: number): void;
+  /** Whether a write-back of this file has failed, unless a drain said so before. */
+  protected abstract writeBackFailed(): boolean;
   abstract seekData(off: number): number;
-  abstract dropCache(): void;
+  abstract resident(off: number, len: number): number | undefined;
+  abstract openDirect(): DirectFile | undefined;
   abstract close(): void;
 
   read(off: number, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.byteLength; ) {
       const part = bytes.subarray(done, Math.min(bytes.byteLength, done + CALL_BYTES));
-      const count = this.pread(part, off + done);
-      if (count === -errnos.EINTR) continue;
+      const count = uninterrupted(() => this.pread(part, off + done));
       if (count < 0) throw systemError('read', -count, { path: this.path, offset: off + done, length: part.byteLength });
       if (count === 0) {
         throw new PmsegError('ERR_PMSEG_TRUNCATED', `${this.path} ends before offset ${off + done}`, {
@@ -92,8 +112,10 @@ abstract class Base implements PoolFile {
     let off = begin;
     while (rest.length > 0) {
       const part = rest.length > CALL_PIECES ? rest.slice(0, CALL_PIECES) : rest;
-      const count = this.pwritev(part, off, durable);
-      if (count === -errnos.EINTR) continue;
+      const count = uninterrupted(() => this.pwritev(part, off, durable));
+      // With RWF_DSYNC the errno may be the write's or the drain's, and a drain that failed is never tried again.
+      if (durable && count < 0 && isSpace(-count) && this.writeBackFailed()) throw this.#drainFailed(-count);
+      if (durable && count < 0 && !isSpace(-count)) failedFiles.add(this.identity);
       if (count <= 0) throw writeError(count < 0 ? -count : errnos.EIO, { path: this.path, offset: off, length: total - (off - begin) });
       off += count;
       rest = off - begin === total ? [] : dropBytes(rest, count);
@@ -102,20 +124,35 @@ abstract class Base implements PoolFile {
 
   drain(): void {
     this.verify();
-    for (;;) {
-      const result = this.datasync();
-      if (result === -errnos.EINTR) continue;
-      if (result < 0) throw drainError(-result, this.path);
-      break;
-    }
+    const result = uninterrupted(() => this.datasync());
+    if (result < 0) throw this.#drainFailed(-result);
     this.verify();
   }
 
   async drainAsync(): Promise<void> {
     this.verify();
-    const result = await this.datasyncAsync();
-    if (result < 0) throw drainError(-result, this.path);
+    let result = await this.datasyncAsync();
+    for (let count = 1; result === -errnos.EINTR && count < INTERRUPTS_MAX; count++) result = await this.datasyncAsync();
+    if (result < 0) throw this.#drainFailed(-result);
     this.verify();
+  }
+
+  /** Whatever the errno says, ENOSPC too: a drain that failed is never tried again. */
+  #drainFailed(errno: number): PmsegError {
+    failedFiles.add(this.identity);
+    return new PmsegError('ERR_PMSEG_IO', `fdatasync ${this.path}: ${errnoName(errno)}`, { path: this.path, errno });
+  }
+
+  dropCache(off = 0, len = this.size - off): void {
+    // Dirty pages cannot be dropped, so they are written first. A failure that no descriptor has been told of yet is told now; the pages
+    // whose writing failed are clean to the kernel, and go.
+    if (uninterrupted(() => this.datasync()) < 0) failedFiles.add(this.identity);
+    const known = failedFiles.has(this.identity);
+    const range: [number, number] = known ? [0, this.size] : [off, len];
+    this.adviseDrop(...range);
+    const changed = rollBackCache(this, ...range, known);
+    if (changed || known) this.drain();
+    if (known) failedFiles.delete(this.identity);
   }
 
   verify(): void {
@@ -130,11 +167,6 @@ abstract class Base implements PoolFile {
 function writeError(errno: number, at: Coordinates): PmsegError {
   if (isSpace(errno) || errno === errnos.EFAULT) return systemError('write', errno, at);
   return new PmsegError('ERR_PMSEG_IO', `write ${at.path} offset ${at.offset} length ${at.length}: ${errnoName(errno)}`, { ...at, errno });
-}
-
-/** Whatever the errno says, ENOSPC too: a drain that failed is never tried again. */
-function drainError(errno: number, path: string): PmsegError {
-  return new PmsegError('ERR_PMSEG_IO', `fdatasync ${path}: ${errnoName(errno)}`, { path, errno });
 }
 
 /** The slices behind the first `count` bytes. */
@@ -168,6 +200,8 @@ export class NativeFile extends Base {
   readonly identity: string;
   readonly #native: Native;
   readonly #stat = new Float64Array(STAT_FIELDS);
+  /** An open file description that writes nothing: the kernel tells each one once of a failed write-back. */
+  readonly #witnessFd: number;
 
   constructor(native: Native, path: string, writable: boolean) {
     super(path, writable);
@@ -181,10 +215,50 @@ export class NativeFile extends Base {
       assertRegular(path, this.#stat[STAT_MODE] as number);
       this.size = size;
       this.identity = `${this.#stat[STAT_DEV]}:${this.#stat[STAT_INO]}`;
+      this.#witnessFd = writable ? this.#open(0) : -1;
+      if (writable && this.#witnessFd < 0) throw systemError('open', -this.#witnessFd, { path });
     } catch (error) {
       native.close(this.fd);
       throw error;
     }
+  }
+
+  /**
+   * Opens the same file once more, for reading: descriptor or negative errno.
+   * @throws PmsegError ERR_PMSEG_REPLACED when its name is another file's by now
+   */
+  #open(flags: number): number {
+    const fd = this.#native.open(this.path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | flags, 0);
+    if (fd < 0) return fd;
+    const stat = new Float64Array(STAT_FIELDS);
+    const result = this.#native.stat(fd, stat);
+    if (result >= 0 && `${stat[STAT_DEV]}:${stat[STAT_INO]}` === this.identity) return fd;
+    this.#native.close(fd);
+    if (result < 0) return result;
+    throw replaced(this.path);
+  }
+
+  protected writeBackFailed(): boolean {
+    return uninterrupted(() => this.#native.datasync(this.#witnessFd)) < 0;
+  }
+
+  openDirect(): DirectFile | undefined {
+    const fd = this.#open(fs.constants.O_DIRECT);
+    if (fd === -errnos.EINVAL || fd === -errnos.EOPNOTSUPP) return undefined;
+    if (fd < 0) throw systemError('open', -fd, { path: this.path });
+    return {
+      read: (off, bytes) => {
+        const count = uninterrupted(() => this.#native.pread(fd, bytes, 0, bytes.byteLength, off));
+        assertWhole(count, this.path, off, bytes);
+      },
+      close: () => void this.#native.close(fd),
+    };
+  }
+
+  resident(off: number, len: number): number {
+    const count = this.#native.resident(this.fd, off, len);
+    if (count < 0) throw systemError('mincore', -count, { path: this.path, offset: off, length: len });
+    return count;
   }
 
   protected pread(bytes: Uint8Array, off: number): number {
@@ -218,15 +292,16 @@ export class NativeFile extends Base {
     return result < 0 ? off : result;
   }
 
-  dropCache(): void {
-    // Dirty pages cannot be dropped, so they are written first; pages whose writing failed earlier are clean to the kernel, and go.
-    this.drain();
-    const result = this.#native.dropCache(this.fd, 0, this.size);
-    if (result < 0) throw systemError('fadvise', -result, { path: this.path });
+  protected adviseDrop(off: number, len: number): void {
+    const result = this.#native.dropCache(this.fd, off, len);
+    if (result < 0) throw systemError('fadvise', -result, { path: this.path, offset: off, length: len });
   }
 
   close(): void {
-    this.#native.close(this.fd);
+    const results = [this.fd, this.#witnessFd].map((fd) => (fd < 0 ? 0 : this.#native.close(fd)));
+    const failed = results.find((result) => result < 0);
+    // The descriptors are gone all the same.
+    if (failed !== undefined) throw systemError('close', -failed, { path: this.path });
   }
 }
 
@@ -250,7 +325,7 @@ export class FsFile extends Base {
       this.size = stat.size;
       this.identity = `${stat.dev}:${stat.ino}`;
     } catch (error) {
-      fs.closeSync(this.fd);
+      doAll([() => fs.closeSync(this.fd)], fromFs('fstat', error, { path }));
       throw error;
     }
   }
@@ -292,13 +367,65 @@ export class FsFile extends Base {
     return off;
   }
 
-  dropCache(): void {
-    // node:fs has no posix_fadvise; status() and the documentation say what that means after a failed drain.
+  protected adviseDrop(): void {
+    // node:fs has no posix_fadvise.
+  }
+
+  /** Nothing is written with RWF_DSYNC here. */
+  protected writeBackFailed(): boolean {
+    return false;
+  }
+
+  /** node:fs has no mincore: where there is a reason to doubt, everything is compared. */
+  resident(): number | undefined {
+    return failedFiles.has(this.identity) ? undefined : 0;
+  }
+
+  openDirect(): DirectFile | undefined {
+    let fd: number;
+    try {
+      fd = fs.openSync(this.path, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK | (fs.constants.O_DIRECT ?? 0));
+    } catch (error) {
+      if (['EINVAL', 'EOPNOTSUPP'].includes(String((error as NodeJS.ErrnoException).code))) return undefined;
+      throw fromFs('open', error, { path: this.path });
+    }
+    const direct = {
+      read: (off: number, bytes: Uint8Array): void =>
+        assertWhole(
+          uninterrupted(() => negated(() => fs.readSync(fd, bytes, 0, bytes.byteLength, off))),
+          this.path,
+          off,
+          bytes,
+        ),
+      close: (): void => fs.closeSync(fd),
+    };
+    try {
+      const { dev, ino } = fs.fstatSync(fd);
+      if (`${dev}:${ino}` === this.identity) return direct;
+    } catch (error) {
+      doAll([direct.close], fromFs('fstat', error, { path: this.path }));
+    }
+    doAll([direct.close], replaced(this.path));
+    return undefined;
   }
 
   close(): void {
-    fs.closeSync(this.fd);
+    try {
+      fs.closeSync(this.fd);
+    } catch (error) {
+      throw fromFs('close', error, { path: this.path });
+    }
   }
+}
+
+function replaced(path: string): PmsegError {
+  return new PmsegError('ERR_PMSEG_REPLACED', `${path} is another file by now`, { path });
+}
+
+/** A read past the page cache of a file that is known to be long enough. */
+function assertWhole(count: number, path: string, offset: number, bytes: Uint8Array): void {
+  if (count === bytes.byteLength) return;
+  throw systemError('direct read', count < 0 ? -count : errnos.EIO, { path, offset, length: bytes.byteLength });
 }
 
 /** The result of a call of node:fs, or its negative errno. */

@@ -1,0 +1,78 @@
+/**
+ * What the page cache says, held against what the medium holds.
+ *
+ * After a failed write-back the kernel keeps the page, calls it clean, and serves it to every reader although the medium never got it; a
+ * later fdatasync succeeds. Dropping the cache takes such a page away, unless somebody has it mapped. What cannot be dropped is compared with
+ * the medium (O_DIRECT) and, where it differs, overwritten by what the medium holds, as if power had been lost.
+ *
+ * What is always true: nothing is changed but pages whose bytes the medium does not have.
+ */
+import { PmsegError, errnos } from '../errors.js';
+
+/** Bytes that are compared at once. */
+const STEP_SIZE = 1024 * 1024;
+/** Unit of the comparison; O_DIRECT takes multiples of the device's sector, at most 4 KiB. */
+const UNIT_SIZE = 4096;
+const WASM_PAGE = 65536;
+
+/** How the file is reached. Reads fill the whole view or throw. */
+export interface CachedFile {
+  readonly path: string;
+  readonly size: number;
+  /** Through the page cache. */
+  read(off: number, bytes: Uint8Array): void;
+  write(off: number, slices: readonly Uint8Array[]): void;
+  /** Opens the same file past the page cache: reader and closer; `undefined` where the file system has no such thing. */
+  openDirect(): DirectFile | undefined;
+  /** Pages of the range that are in the page cache; `undefined` where nobody can tell. */
+  resident(off: number, len: number): number | undefined;
+}
+
+export interface DirectFile {
+  read(off: number, bytes: Uint8Array): void;
+  close(): void;
+}
+
+/**
+ * Makes the cached pages of a range, which must be clean, say what the medium holds.
+ * @param known whether a write-back is known to have failed; then doubt is an error
+ * @returns whether anything was overwritten; a drain must follow
+ * @throws PmsegError ERR_PMSEG_UNSUPPORTED where pages that may be lost can be neither dropped nor compared
+ */
+export function rollBackCache(file: CachedFile, off: number, len: number, known: boolean): boolean {
+  if (file.resident(off, len) === 0) return false;
+  const direct = file.openDirect();
+  if (!direct) {
+    if (!known) return false;
+    throw new PmsegError(
+      'ERR_PMSEG_UNSUPPORTED',
+      `a persist of ${file.path} failed, and what the page cache holds of it can be neither dropped nor compared with the medium`,
+      { path: file.path, offset: off, length: len, errno: errnos.EINVAL },
+    );
+  }
+  // A memory of its own begins on a page, as O_DIRECT needs it.
+  const { buffer } = new WebAssembly.Memory({ initial: (2 * STEP_SIZE) / WASM_PAGE, maximum: (2 * STEP_SIZE) / WASM_PAGE });
+  let changed = false;
+  try {
+    for (let at = off; at < off + len; at += STEP_SIZE) {
+      const size = Math.min(STEP_SIZE, off + len - at);
+      if (file.resident(at, size) === 0) continue;
+      const [cached, held] = [new Uint8Array(buffer, 0, size), new Uint8Array(buffer, STEP_SIZE, size)];
+      file.read(at, cached);
+      direct.read(at, held);
+      if (Buffer.compare(cached, held) !== 0) changed = overwrite(file, at, cached, held) || changed;
+    }
+  } finally {
+    direct.close();
+  }
+  return changed;
+}
+
+/** Writes the units of `held` that differ over the cached ones. */
+function overwrite(file: CachedFile, at: number, cached: Uint8Array, held: Uint8Array): boolean {
+  for (let off = 0; off < cached.byteLength; off += UNIT_SIZE) {
+    const [old, now] = [cached.subarray(off, off + UNIT_SIZE), held.subarray(off, off + UNIT_SIZE)];
+    if (Buffer.compare(old, now) !== 0) file.write(at + off, [now]);
+  }
+  return true;
+}
