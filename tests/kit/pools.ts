@@ -1,21 +1,13 @@
 /** Pools and folders for tests, and what is awkward to say again and again. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import type { Granularity } from '../../src/medium.js';
 import { MemoryMedium, Pool, type Operation } from '../../src/index.js';
 
+export { temporaryFolder } from './folder.js';
+
 export const MIB = 2 ** 20;
 /** Bytes of a pool with `count` segments of 1 MiB. */
 export const sizeFor = (count: number): number => (2 + count) * MIB + 4096;
-
-/** A folder that goes away with the process. */
-export function temporaryFolder(parent = tmpdir()): string {
-  const folder = mkdtempSync(join(parent, 'pmseg-test-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** Fails unless `call` throws an error with this code; returns the error. */
 export function throwsCode(code: string, call: () => unknown, message = code): Record<string, unknown> & Error {

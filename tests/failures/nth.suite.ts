@@ -1,0 +1,71 @@
+/**
+ * The runs of `nth.test.ts` and `nth.slow.ts`: which call fails how.
+ */
+import { native, nativeUnavailable } from '../../src/native.js';
+import { isTransfer, type Plan } from '../kit/faults.js';
+import { suite } from '../kit/suite.js';
+import { runPlan } from './nth.js';
+import type { Mode } from './nth.work.js';
+
+type Form = 'short' | 'long';
+
+const ERRNOS = ['EIO', 'ENOSPC', 'EINTR', 'ENOMEM', 'EMFILE'] as const;
+const HOWS = ['once', 'same', 'all'] as const;
+/** Runs between two collections: a run reserves some 60 GiB of 128 TiB. */
+const COLLECT_EVERY = 16;
+
+/** Functions that the short form makes fail in each mode: those that the modes before it do not have. */
+const OWN: Record<Mode, RegExp> = { file: /./, copy: /fs\.(?!rmSync)/, dax: /native\.(flush|fence|copyIn|map|pwrite)$/ };
+
+/** The first call of every site (step and function), each in one way, in turn. */
+function sitePlans(calls: readonly string[], own: RegExp): Plan[] {
+  const sites = new Map<string, number>();
+  calls.forEach((call, i) => own.test(call) && (sites.has(call) || sites.set(call, i + 1)));
+  return [...sites.values()].map((n, k) => ({ n, errno: ERRNOS[k % ERRNOS.length] as Plan['errno'], how: k % 3 === 0 ? 'same' : 'once' }));
+}
+
+function allPlans(calls: readonly string[]): Plan[] {
+  return calls.flatMap((_, i) => ERRNOS.flatMap((errno) => HOWS.map((how) => ({ n: i + 1, errno, how }))));
+}
+
+/** Transfers that move half of what was asked: all of them, and each once. */
+function halfPlans(calls: readonly string[], form: Form): Plan[] {
+  const all: Plan = { n: 1, errno: 'half', how: 'all' };
+  const count = form === 'short' ? 0 : calls.filter(isTransfer).length;
+  return [all, ...Array.from({ length: count }, (_, i): Plan => ({ n: i + 1, errno: 'half', how: 'once' }))];
+}
+
+let runCount = 0;
+
+/** Runs a plan: the calls that were made. A failure says which plan it was. */
+async function run(folder: string, mode: Mode, plan: Plan, call = ''): Promise<string[]> {
+  try {
+    return (await runPlan(folder, mode, plan)).calls;
+  } catch (error) {
+    (error as Error).message = `${mode}, call ${plan.n} (${call}), ${plan.errno}, ${plan.how}: ${(error as Error).message}`;
+    throw error;
+  } finally {
+    // Each open reserves address space that only a collection gives back.
+    if (++runCount % COLLECT_EVERY === 0) globalThis.gc?.();
+  }
+}
+
+export function nthTests(folder: string, form: Form): void {
+  const test = suite('the Nth call fails');
+  const modes: readonly Mode[] = native ? ['file', 'copy', 'dax'] : ['copy'];
+  if (!native) test.skip('file and dax mode', `no native shim: ${nativeUnavailable}`);
+  for (const mode of modes) {
+    test(`${mode}: whatever call fails, nothing acknowledged is lost and nothing is left behind`, async () => {
+      if (mode === 'dax') process.env['PMSEG_FORCE_GRANULARITY'] = 'cache-line';
+      else delete process.env['PMSEG_FORCE_GRANULARITY'];
+      const calls = await run(folder, mode, { n: Infinity, errno: 'EIO', how: 'once' });
+      const plans = [...(form === 'short' ? sitePlans(calls, OWN[mode]) : allPlans(calls)), ...halfPlans(calls, form)];
+      const errors: Error[] = [];
+      for (const plan of plans) await run(folder, mode, plan, calls[plan.n - 1]).catch((error: Error) => errors.push(error));
+      const sites = new Set(calls).size;
+      console.log(`\nNOTE ${mode}: ${plans.length} failures planted in ${calls.length} calls at ${sites} sites; ${errors.length} bad ends`);
+      for (const { message } of errors) console.error(message);
+      if (errors.length > 0) throw errors[0];
+    });
+  }
+}
