@@ -12,7 +12,7 @@ import * as plan from '../assembly/plan.js';
 import { Bio } from './bio.js';
 import type { Engine } from './engine.js';
 import { PmsegError, errnos } from './errors.js';
-import { readOwner, writeOwnerHead, type OwnerHead } from './records.js';
+import { readOwner, writeOwnerHead, type Owner, type OwnerHead } from './records.js';
 import { TABLE_OFF } from './scratch.js';
 import { isReadable, type Update } from './slots.js';
 
@@ -26,6 +26,8 @@ export interface Purpose {
   readonly chainIndex: number;
   /** Makes the first segment a visible head at once (a new log, which has no data to wait for). */
   readonly head?: OwnerHead;
+  /** Told what the head's record says before it is stored: it must not have to be read once it is in force. */
+  readonly onHead?: (owner: Owner) => void;
 }
 
 /** Slots updated together; bounds the arena that one update takes. */
@@ -81,12 +83,14 @@ function ownerUpdate(engine: Engine, id: number, purpose: Purpose, order: number
   const generation = readOwner(bank.view, ptr).generation + 1;
   if (generation > Number.MAX_SAFE_INTEGER)
     throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has had its last life: its generation cannot rise`, { segmentId: id });
-  const { type, ownerId, chainIndex, head } = purpose;
+  const { type, ownerId, chainIndex, head, onHead } = purpose;
   return {
     slot,
     fill: (recordPtr) => {
       bank.core.ownerFill(recordPtr, engine.uuidPtr, id, type, engine.ownerIdPtr(ownerId), generation, chainIndex + order);
-      if (head && order === 0) writeOwnerHead(bank.view, recordPtr, head);
+      if (!head || order !== 0) return;
+      writeOwnerHead(bank.view, recordPtr, head);
+      onHead?.(readOwner(bank.view, recordPtr));
     },
   };
 }
@@ -163,8 +167,11 @@ export function linkSegment(engine: Engine, segmentId: number, next: number | un
   engine.slots.update([infoUpdate(engine, segmentId, type, next)]);
 }
 
-/** Rewrites the head fields of an owner record: a commit, a trim, a seal. In force and durable on return. */
-export function updateHead(engine: Engine, headId: number, changes: Partial<OwnerHead>): void {
+/**
+ * Rewrites the head fields of an owner record: a commit, a trim, a seal. In force and durable on return.
+ * @returns what it says now: from here on nothing may fail before the catalog knows it
+ */
+export function updateHead(engine: Engine, headId: number, changes: Partial<OwnerHead>): Owner {
   const { slots, bank } = engine;
   const slot = slots.owner(headId);
   const { slotClass, ptr } = slots.load(slot);
@@ -181,4 +188,5 @@ export function updateHead(engine: Engine, headId: number, changes: Partial<Owne
       },
     },
   ]);
+  return head;
 }

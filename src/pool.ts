@@ -369,9 +369,15 @@ export class Pool implements SegmentOwner, Store {
   /** Puts bytes under a name: visible and durable on return. */
   put(name: string, data: ArrayBufferView, options: PutOptions = {}): Entry {
     const bytes = bytesOf('data', data);
-    using writer = this.createObject(name, { sizeHint: bytes.byteLength, ...checkOptions(options) });
-    writer.write(bytes);
-    return writer.commit();
+    const writer = this.createObject(name, { sizeHint: bytes.byteLength, ...checkOptions(options) });
+    try {
+      writer.write(bytes);
+      return writer.commit();
+    } catch (error) {
+      // What cannot be given back now is given back by the next writable open.
+      doAll([() => writer.abort()], error);
+      throw error;
+    }
   }
 
   /** A reader of an object. */

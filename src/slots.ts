@@ -13,7 +13,7 @@ import * as plan from '../assembly/plan.js';
 import type { Bank } from './bank.js';
 import type { Barrier } from './barrier.js';
 import { Bio } from './bio.js';
-import { PmsegError } from './errors.js';
+import { PmsegError, doAll } from './errors.js';
 import type { Medium } from './medium.js';
 import { META_IMAGE_OFF, SUPERBLOCK_IMAGE_OFF, TABLE_OFF } from './scratch.js';
 
@@ -200,12 +200,17 @@ export class Slots {
       try {
         updates.forEach(({ slot }, i) => this.#writeCopy(slot, this.#olderCopy(slot), recordsPtr + i * stride));
       } catch (error) {
-        // Some first copies may have been stored: what holds is what can be read back, and it is not durable before the next drain.
-        for (const { slot } of updates) {
-          this.load(slot);
-          this.#bank.words[slot.stateIndex + 1] = this.#barrier.begun;
-        }
-        throw error;
+        // Some first copies may have been stored: what holds is what can be read back, and it is not durable before the next drain. Where
+        // it cannot be read back, what was known still names the copy that may be overwritten.
+        for (const { slot } of updates) this.#bank.words[slot.stateIndex + 1] = this.#barrier.begun;
+        doAll(
+          updates.map(
+            ({ slot }) =>
+              () =>
+                void this.load(slot),
+          ),
+          error,
+        );
       }
       this.#barrier.drain();
       updates.forEach(({ slot }, i) => this.#finish(slot, recordsPtr + i * stride));
@@ -229,8 +234,9 @@ export class Slots {
     try {
       this.#writeCopy(slot, 1 - newest, recordPtr);
     } catch (error) {
-      // The update is in force and durable; only its second copy is missing. That is `degraded`, not a failure of the update.
-      if (error instanceof PmsegError && error.code === 'ERR_PMSEG_NO_SPACE') return;
+      // The update is in force and durable; only its second copy is missing, for want of room or because its page is lost. That is
+      // `degraded`, not a failure of the update.
+      if (!this.#barrier.halted) return;
       throw error;
     }
     words[slot.stateIndex] = pack(plan.SLOT_EQUAL, newest, seq);

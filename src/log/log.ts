@@ -25,10 +25,10 @@ import { allocateSegments, linkSegment, releaseSegments, updateHead } from '../a
 import { Bio, bytesOf } from '../bio.js';
 import type { Entry } from '../catalog.js';
 import { PmsegError, checkOptions, checkWhole, errnos, rangeError } from '../errors.js';
-import { readOwner } from '../records.js';
+import type { Owner } from '../records.js';
 import { checkName, findEntry, type Store } from './store.js';
 import { dropDead } from './trim.js';
-import { LogWalk, RECORD_LEN_MAX, type LogSegment } from './walk.js';
+import { LogWalk, RECORD_LEN_MAX, ownerPtr, type LogSegment } from './walk.js';
 
 /** Bytes of records collected before they are written. */
 const BUFFER_SIZE = 1024 * 1024;
@@ -106,10 +106,11 @@ export class Log {
     if (catalog.entries.has(checkName(name)))
       throw new PmsegError('ERR_PMSEG_EXISTS', `"${name}" exists`, { path: engine.medium.path, errno: errnos.EEXIST });
     const head = { state: OWNER_COMMITTED, name, byteLen: 0, dataCrc: 0, trimPos: 0, replaces: 0n };
-    const ids = allocateSegments(engine, 1, { type: TYPE_LOG, ownerId: store.newOwnerId(), chainIndex: 0, head });
+    let owner: Owner | undefined;
+    const onHead = (written: Owner): void => void (owner = written);
+    const ids = allocateSegments(engine, 1, { type: TYPE_LOG, ownerId: store.newOwnerId(), chainIndex: 0, head, onHead });
     const headId = ids[0] as number;
-    const owner = readOwner(engine.bank.view, engine.slots.load(engine.slots.owner(headId)).ptr);
-    catalog.entries.set(name, { name, kind: 'log', headId, head: owner, segmentIds: ids, chainIndexes: [0], damage: undefined });
+    catalog.entries.set(name, { name, kind: 'log', headId, head: owner as Owner, segmentIds: ids, chainIndexes: [0], damage: undefined });
     return new Log(store, name);
   }
 
@@ -170,6 +171,8 @@ export class Log {
 
   #recover(chainDamage: string | undefined): void {
     const { engine } = this.#store;
+    // A halted pool is read on; what it cannot make durable it does not call durable.
+    const settles = this.#writable && !engine.barrier.halted;
     const walk = new LogWalk(engine, this.#segmentAt(this.#begin), this.#nextOf, () => Infinity);
     try {
       let stop = walk.next();
@@ -186,8 +189,8 @@ export class Log {
         if (provedBy >= 0) this.#damage = { position: this.#end, provedBy };
         else this.#torn = !isZeroAhead(engine, walk);
       } else if (chainDamage) this.#damage = { position: this.#end, provedBy: this.#end };
-      if (this.#writable) this.#persistRecovered();
-      this.#durable = this.#writable ? this.#end : Math.min(walk.durablePos, this.#end);
+      if (settles) this.#persistRecovered();
+      this.#durable = settles ? this.#end : Math.min(walk.durablePos, this.#end);
     } finally {
       walk.release();
     }
@@ -306,7 +309,7 @@ export class Log {
     const { engine } = this.#store;
     const { id } = this.#segments.at(-1) as LogSegment;
     if (this.#aimedAt === id) return;
-    engine.bank.core.logCursorInit(this.#cursorPtr, engine.slots.load(engine.slots.owner(id)).ptr, engine.superblock.epoch);
+    engine.bank.core.logCursorInit(this.#cursorPtr, ownerPtr(engine, id), engine.superblock.epoch);
     this.#aimedAt = id;
   }
   #aimedAt = -1;
@@ -343,8 +346,7 @@ export class Log {
   /** A trim position behind the end of what survived comes down to it before anything is appended there. */
   #settleTrim(): void {
     if (this.#entry.head.trimPos <= this.#begin) return;
-    updateHead(this.#store.engine, this.#headId, { trimPos: this.#begin });
-    this.#updateEntry();
+    this.#updateEntry(updateHead(this.#store.engine, this.#headId, { trimPos: this.#begin }));
   }
 
   /** Leaves the last segment for a new one. A failure leaves the log as it was, or with the segment closed: the call can be repeated. */
@@ -390,9 +392,8 @@ export class Log {
   }
 
   /** Tells the catalog which segments are the log's now. */
-  #updateEntry(): void {
-    const { engine, catalog } = this.#store;
-    const head = readOwner(engine.bank.view, engine.slots.load(engine.slots.owner(this.#headId)).ptr);
+  #updateEntry(head = this.#entry.head): void {
+    const { catalog } = this.#store;
     const segmentIds = this.#segments.map(({ id }) => id);
     const chainIndexes = this.#segments.map(({ index }) => index);
     catalog.entries.set(this.name, { ...this.#entry, head, segmentIds, chainIndexes });
@@ -511,7 +512,7 @@ export class Log {
     if (position <= this.#begin) return;
     // A trim position must never lie behind what survives: it would hide what is appended there later.
     if (position > this.durable) this.persist();
-    updateHead(engine, this.#headId, { trimPos: position });
+    this.#updateEntry(updateHead(engine, this.#headId, { trimPos: position }));
     this.#begin = position;
     dropDead(this.#store, this.#headId, this.#segments, this.#segmentAt(position).index, (kept) => (this.#segments = kept));
     this.#updateEntry();
@@ -602,9 +603,8 @@ export class Log {
   seal(): void {
     this.#assertAppendable();
     this.persist();
-    updateHead(this.#store.engine, this.#headId, { state: OWNER_SEALED });
+    this.#updateEntry(updateHead(this.#store.engine, this.#headId, { state: OWNER_SEALED }));
     this.#sealed = true;
-    this.#updateEntry();
   }
 
   /** Gives the arena memory back. Persists nothing: what was appended and not flushed is gone. */

@@ -12,7 +12,6 @@ import { allocateSegments, linkSegment, releaseSegments, updateHead } from '../a
 import { Bio, bytesOf } from '../bio.js';
 import type { Entry } from '../catalog.js';
 import { PmsegError, checkOptions, checkWhole, errnos } from '../errors.js';
-import { readOwner } from '../records.js';
 import { checkName, findEntry, type Store } from './store.js';
 
 /** Bytes collected before they are written; also the unit of reading. */
@@ -180,7 +179,7 @@ export class ObjectWriter {
     // The data, before the record that names it.
     engine.barrier.drain();
     const headId = this.#segmentIds[0] as number;
-    updateHead(engine, headId, {
+    const head = updateHead(engine, headId, {
       state: OWNER_COMMITTED,
       name: this.name,
       byteLen: this.#written,
@@ -192,7 +191,7 @@ export class ObjectWriter {
       name: this.name,
       kind: 'object',
       headId,
-      head: readOwner(engine.bank.view, engine.slots.load(engine.slots.owner(headId)).ptr),
+      head,
       segmentIds: this.#segmentIds,
       chainIndexes: this.#segmentIds.map((_, index) => index),
       damage: undefined,

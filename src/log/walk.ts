@@ -24,6 +24,16 @@ export interface LogSegment {
 /** Most bytes read ahead at once, and how many at first: a short log should not cost a window. */
 const WINDOW_SIZE = 1024 * 1024;
 const FIRST_SIZE = 64 * 1024;
+/**
+ * The owner record of a log's segment, read afresh: it says the generation that the records must have.
+ * @throws PmsegError ERR_PMSEG_DAMAGED when it cannot be had: records sealed or judged under anything else would be lost
+ */
+export function ownerPtr(engine: Engine, id: number): number {
+  const { slotClass, ptr } = engine.slots.load(engine.slots.owner(id));
+  if (!isReadable(slotClass)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has lost its owner record`, { segmentId: id });
+  return ptr;
+}
+
 /** Longest record's payload, whatever the segment size: it must fit into the arena beside everything else. */
 export const RECORD_LEN_MAX = 32 * 1024 * 1024;
 
@@ -58,7 +68,7 @@ export class LogWalk {
     this.#nextOf = nextOf;
     this.#limit = limit;
     // Looked at before anything is taken of the arena: it may be lost.
-    const ownerPtr = this.#ownerPtr();
+    const firstOwnerPtr = ownerPtr(engine, first.id);
     this.#window = Bio.allocate(engine.bank, [WINDOW_SIZE]);
     try {
       this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
@@ -66,15 +76,7 @@ export class LogWalk {
       this.#window.release();
       throw error;
     }
-    engine.bank.core.logCursorInit(this.#cursorPtr, ownerPtr, engine.superblock.epoch);
-  }
-
-  /** The owner record of the current segment, read afresh: it says the generation that the records must have. */
-  #ownerPtr(): number {
-    const { id } = this.segment;
-    const { slotClass, ptr } = this.#engine.slots.load(this.#engine.slots.owner(id));
-    if (!isReadable(slotClass)) throw new PmsegError('ERR_PMSEG_DAMAGED', `segment ${id} has lost its owner record`, { segmentId: id });
-    return ptr;
+    engine.bank.core.logCursorInit(this.#cursorPtr, firstOwnerPtr, engine.superblock.epoch);
   }
 
   /** The segment that the walk is in. */
@@ -152,7 +154,7 @@ export class LogWalk {
     if (!next) return false;
     this.#segment = next;
     this.#off = this.#begin = this.#have = 0;
-    this.#engine.bank.core.logCursorSegment(this.#cursorPtr, this.#ownerPtr());
+    this.#engine.bank.core.logCursorSegment(this.#cursorPtr, ownerPtr(this.#engine, this.#segment.id));
     return true;
   }
 
