@@ -6,7 +6,17 @@ import * as fs from 'node:fs';
 import { Pool, type Log } from '../../src/index.js';
 import { PLACE_COUNT, PLACE_SIZE, fill, numberOf, placeOff, recordOf, type Op } from './kill.ops.js';
 
-const say = (text: string): void => void fs.writeSync(1, `${text}\n`);
+/** A pipe that is full is waited for. */
+function say(text: string): void {
+  const bytes = Buffer.from(`${text}\n`);
+  for (let done = 0; done < bytes.byteLength; ) {
+    try {
+      done += fs.writeSync(1, bytes, done);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    }
+  }
+}
 
 say('loaded');
 const line = Buffer.alloc(4096);

@@ -87,15 +87,14 @@ export class KillRun {
     const early = random.below(8) === 0;
     const patience = random.below(60);
     const delay = random.below(6);
-    const pid = child.pid as number;
     return new Promise((resolve, reject) => {
       let text = '';
       let doomed = false;
       const kill = (ms: number): void => {
         if (doomed) return;
         doomed = true;
-        if (ms === 0) process.kill(pid, 'SIGKILL');
-        else setTimeout(() => process.kill(pid, 'SIGKILL'), ms);
+        if (ms === 0) child.kill('SIGKILL');
+        else setTimeout(() => child.kill('SIGKILL'), ms);
       };
       const begin = (): void => {
         child.stdin?.write(`${this.path} ${this.mode} ${random.next()}\n`);

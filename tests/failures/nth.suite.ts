@@ -3,6 +3,7 @@
  */
 import { native, nativeUnavailable } from '../../src/native.js';
 import { isTransfer, type Plan } from '../kit/faults.js';
+import { Prng } from '../kit/prng.js';
 import { suite } from '../kit/suite.js';
 import { runPlan } from './nth.js';
 import type { Mode } from './nth.work.js';
@@ -17,11 +18,14 @@ const COLLECT_EVERY = 16;
 /** Functions that the short form makes fail in each mode: those that the modes before it do not have. */
 const OWN: Record<Mode, RegExp> = { file: /./, copy: /fs\.(?!rmSync)/, dax: /native\.(flush|fence|copyIn|map|pwrite)$/ };
 
-/** The first call of every site (step and function), each in one way, in turn. */
+/** What is read between two updates of one call: wherever that fails, the pool and the medium must still agree. */
+const EACH = /^(put|replace|log append 1|log append 5|remove).*native\.pread$/;
+
+/** The first call of every site (step and function), and every call of some, each in one way, in turn. */
 function sitePlans(calls: readonly string[], own: RegExp): Plan[] {
-  const sites = new Map<string, number>();
-  calls.forEach((call, i) => own.test(call) && (sites.has(call) || sites.set(call, i + 1)));
-  return [...sites.values()].map((n, k) => ({ n, errno: ERRNOS[k % ERRNOS.length] as Plan['errno'], how: k % 3 === 0 ? 'same' : 'once' }));
+  const seen = new Set<string>();
+  const numbers = calls.flatMap((call, i) => (own.test(call) && (EACH.test(call) || !seen.has(call)) && seen.add(call) ? [i + 1] : []));
+  return numbers.map((n, k) => ({ n, errno: ERRNOS[k % ERRNOS.length] as Plan['errno'], how: k % 3 === 0 ? 'same' : 'once' }));
 }
 
 function allPlans(calls: readonly string[]): Plan[] {
@@ -33,6 +37,16 @@ function halfPlans(calls: readonly string[], form: Form): Plan[] {
   const all: Plan = { n: 1, errno: 'half', how: 'all' };
   const count = form === 'short' ? 0 : calls.filter(isTransfer).length;
   return [all, ...Array.from({ length: count }, (_, i): Plan => ({ n: i + 1, errno: 'half', how: 'once' }))];
+}
+
+/** In an order of its own each time, so that a run that is ended early has looked everywhere. */
+function shuffled<T>(items: readonly T[], random: Prng): T[] {
+  const list = [...items];
+  for (let i = list.length - 1; i > 0; i--) {
+    const k = random.below(i + 1);
+    [list[i], list[k]] = [list[k] as T, list[i] as T];
+  }
+  return list;
 }
 
 let runCount = 0;
@@ -50,7 +64,8 @@ async function run(folder: string, mode: Mode, plan: Plan, call = ''): Promise<s
   }
 }
 
-export function nthTests(folder: string, form: Form): void {
+/** @param seconds when to end a mode of the long form early */
+export function nthTests(folder: string, form: Form, seconds = Infinity): void {
   const test = suite('the Nth call fails');
   const modes: readonly Mode[] = native ? ['file', 'copy', 'dax'] : ['copy'];
   if (!native) test.skip('file and dax mode', `no native shim: ${nativeUnavailable}`);
@@ -59,11 +74,19 @@ export function nthTests(folder: string, form: Form): void {
       if (mode === 'dax') process.env['PMSEG_FORCE_GRANULARITY'] = 'cache-line';
       else delete process.env['PMSEG_FORCE_GRANULARITY'];
       const calls = await run(folder, mode, { n: Infinity, errno: 'EIO', how: 'once' });
-      const plans = [...(form === 'short' ? sitePlans(calls, OWN[mode]) : allPlans(calls)), ...halfPlans(calls, form)];
+      const all = [...(form === 'short' ? sitePlans(calls, OWN[mode]) : allPlans(calls)), ...halfPlans(calls, form)];
+      const plans = form === 'short' ? all : shuffled(all, new Prng());
+      const end = Date.now() + seconds * 1000;
       const errors: Error[] = [];
-      for (const plan of plans) await run(folder, mode, plan, calls[plan.n - 1]).catch((error: Error) => errors.push(error));
+      let done = 0;
+      for (; done < plans.length && Date.now() < end; done++) {
+        const plan = plans[done] as Plan;
+        await run(folder, mode, plan, calls[plan.n - 1]).catch((error: Error) => errors.push(error));
+      }
       const sites = new Set(calls).size;
-      console.log(`\nNOTE ${mode}: ${plans.length} failures planted in ${calls.length} calls at ${sites} sites; ${errors.length} bad ends`);
+      console.log(
+        `\nNOTE ${mode}: ${done} of ${plans.length} failures planted in ${calls.length} calls at ${sites} sites; ${errors.length} bad ends`,
+      );
       for (const { message } of errors) console.error(message);
       if (errors.length > 0) throw errors[0];
     });

@@ -97,18 +97,26 @@ function record(number: number, len: number): Uint8Array {
 }
 
 let positions = new Map<number, number>();
+/** Where the log ended before each record. */
+let ends = new Map<number, number>();
 
 function append(number: number, len: number, how: 'append' | 'durable'): Step {
   return {
     name: `log ${how} ${number}`,
     async run({ model, pool }) {
       const log = (pool as Pool).log('log', { create: true });
+      const { end } = log;
+      // A second attempt after want of room: the record may have been taken already.
+      const isTaken = model.attempted.includes(number) && ends.get(number) !== end;
+      if (!isTaken) ends.set(number, end);
       model.attempted.push(number);
-      if (how === 'append') positions.set(number, log.append(record(number, len)));
-      else {
-        positions.set(number, await log.appendDurable(record(number, len)));
-        model.acknowledged.add(number);
+      if (how === 'append') {
+        if (!isTaken) positions.set(number, log.append(record(number, len)));
+        return;
       }
+      if (isTaken) await log.persistAsync();
+      else positions.set(number, await log.appendDurable(record(number, len)));
+      model.acknowledged.add(number);
     },
   };
 }
@@ -228,7 +236,7 @@ const close: Step = {
     const pool = open(world);
     world.pool = undefined;
     world.segment = undefined;
-    positions = new Map();
+    [positions, ends] = [new Map(), new Map()];
     try {
       pool.close();
     } finally {
@@ -249,7 +257,7 @@ const opening: Step = {
 export const CREATE: Step = {
   name: 'create',
   run(world) {
-    positions = new Map();
+    [positions, ends] = [new Map(), new Map()];
     world.pool = Pool.create(world.path, { size: 14 * MIB + 4096, segmentSize: MIB, mode: world.mode, ownerSeed: 'nth', sparse: false });
   },
 };
