@@ -16,7 +16,7 @@ const HOWS = ['once', 'same', 'all'] as const;
 const COLLECT_EVERY = 16;
 
 /** Functions that the short form makes fail in each mode: those that the modes before it do not have. */
-const OWN: Record<Mode, RegExp> = { file: /./, copy: /fs\.(?!rmSync)/, dax: /native\.(flush|fence|copyIn|map|pwrite)$/ };
+const OWN: Record<Mode, RegExp> = { file: /./, copy: /fs\.(?!rmSync)|native\.allocate/, dax: /native\.(flush|fence|copyIn|map|pwrite)$/ };
 
 /** What is read between two updates of one call: wherever that fails, the pool and the medium must still agree. */
 const EACH = /^(put|replace|log append 1|log append 5|remove).*native\.pread$/;

@@ -97,7 +97,9 @@ export async function runPlan(folder: string, mode: Mode, plan: Plan): Promise<O
   }
   // A pool whose making failed may be made now; one that was made is there.
   const exists = fs.existsSync(path);
-  const pool = exists ? Pool.open(path, { mode }) : Pool.create(path, { size: 14 * 2 ** 20 + 4096, segmentSize: 2 ** 20, mode });
+  const pool = exists
+    ? Pool.open(path, { mode })
+    : Pool.create(path, { size: 12 * 2 ** 20 + 4096, segmentSize: 2 ** 20, mode, sparse: true });
   try {
     verifyPool(pool, world.model);
   } finally {

@@ -258,7 +258,13 @@ export const CREATE: Step = {
   name: 'create',
   run(world) {
     [positions, ends] = [new Map(), new Map()];
-    world.pool = Pool.create(world.path, { size: 14 * MIB + 4096, segmentSize: MIB, mode: world.mode, ownerSeed: 'nth', sparse: false });
+    world.pool = Pool.create(world.path, {
+      size: 12 * MIB + 4096,
+      segmentSize: MIB,
+      mode: world.mode,
+      ownerSeed: 'nth',
+      sparse: world.mode !== 'copy',
+    });
   },
 };
 
