@@ -10,10 +10,12 @@
  *   - What cannot happen to a correct caller is an assertion inside the core and comes out as WebAssembly.RuntimeError.
  */
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { instantiateSync } from '@assemblyscript/loader';
 import * as media from '../assembly/media.js';
 import * as plan from '../assembly/plan.js';
 import * as verdicts from '../assembly/verdicts.js';
+import { fromFs } from './errors.js';
 
 /** The core on one memory. A verdict is 0 (fine) or one of the negative constants of assembly/verdicts.ts. */
 export interface Core {
@@ -185,10 +187,21 @@ const WASM_URL = new URL('../core.wasm', import.meta.url);
 
 let compiled: WebAssembly.Module | undefined;
 
-/** The compiled core; read and compiled once per thread. */
+/**
+ * The compiled core; read and compiled once per thread.
+ * @throws PmsegError when its file cannot be read, as for want of descriptors
+ */
 export function loadCore(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readFileSync(WASM_URL));
+  compiled ??= new WebAssembly.Module(readCore());
   return compiled;
+}
+
+function readCore(): Buffer<ArrayBuffer> {
+  try {
+    return readFileSync(WASM_URL);
+  } catch (error) {
+    throw fromFs('read', error, { path: fileURLToPath(WASM_URL) });
+  }
 }
 
 /** A core on a memory; builds the memory's tables if nobody has yet. Throws if core.wasm and host were built from different layouts. */
