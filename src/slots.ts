@@ -57,6 +57,13 @@ export function isReadable(slotClass: number): boolean {
   return slotClass === plan.SLOT_EQUAL || slotClass === plan.SLOT_STEP || slotClass === plan.SLOT_SINGLE;
 }
 
+function isDamage(slotClass: number): boolean {
+  return slotClass === plan.SLOT_SPLIT || slotClass === plan.SLOT_LOST;
+}
+
+/** How often a slot that a writer may be changing is read. */
+const READS_MAX = 100;
+
 function pack(slotClass: number, newest: number, seq: number): number {
   return seq | (newest << plan.SLOT_INDEX_SHIFT) | (slotClass << plan.SLOT_CLASS_SHIFT);
 }
@@ -115,6 +122,21 @@ export class Slots {
 
   /** Reads both copies of a slot and remembers what they say. A copy that the medium cannot deliver counts as lost. */
   load(slot: Slot): Loaded {
+    let loaded = this.#loadOnce(slot);
+    // Copies that do not fit together may have been read around another process's updates. Damage reads the same twice.
+    for (let tries = 1; isDamage(loaded.slotClass) && tries < READS_MAX; tries++) {
+      const before = this.#imagesOf(slot);
+      loaded = this.#loadOnce(slot);
+      if (Buffer.compare(before, this.#imagesOf(slot)) === 0) break;
+    }
+    return loaded;
+  }
+
+  #imagesOf({ imagePtrs, size }: Slot): Buffer {
+    return Buffer.concat(imagePtrs.map((ptr) => this.#bank.subarray(ptr, size)));
+  }
+
+  #loadOnce(slot: Slot): Loaded {
     const delivered = slot.offs.map((off, index) => this.#readImage(off, slot.imagePtrs[index] as number, slot.size));
     return this.#classify(slot, !delivered.includes(false));
   }
@@ -140,7 +162,10 @@ export class Slots {
       if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
       return { info: this.load(info), owner: this.load(owner) };
     }
-    return { info: this.#classify(info, true), owner: this.#classify(owner, true) };
+    const loaded = { info: this.#classify(info, true), owner: this.#classify(owner, true) };
+    if (isDamage(loaded.info.slotClass)) loaded.info = this.load(info);
+    if (isDamage(loaded.owner.slotClass)) loaded.owner = this.load(owner);
+    return loaded;
   }
 
   /** Whether the medium delivered the bytes. */

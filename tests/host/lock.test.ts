@@ -9,7 +9,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
-import { Pool } from '../../src/index.js';
+import type { Bank } from '../../src/bank.js';
+import { MemoryMedium, Pool } from '../../src/index.js';
 import { native, nativeUnavailable } from '../../src/native.js';
 import { MIB, sizeFor, temporaryFolder, throwsCode } from '../kit/pools.js';
 import { suite } from '../kit/suite.js';
@@ -153,6 +154,25 @@ test('of many writers that find a stale lock, one at a time gets in, every time'
     'nothing is left of it',
   );
   console.log('\nNOTE 100 stale locks contended for by 4 processes: one writer at a time');
+});
+
+test('copies that were read around the updates of another writer are read again, and are no damage', () => {
+  const old = new MemoryMedium(sizeFor(2));
+  Pool.format(old, { segmentSize: MIB });
+  const before = old.image();
+  for (let i = 0; i < 2; i++) Pool.open(old).close();
+  class Beside extends MemoryMedium {
+    reads = 0;
+    override read(off: number, bank: Bank, ptr: number, len: number): void {
+      super.read(off, bank, ptr, len);
+      if (off === 0 && this.reads++ === 0) bank.bytes.set(before.subarray(0, len), ptr);
+    }
+  }
+  for (const writable of [false, true]) {
+    const pool = Pool.open(new Beside(old.image(), { writable }));
+    assert.is(pool.status().epoch, writable ? 3 : 2);
+    pool.close();
+  }
 });
 
 test('breakLock lets a writer in beside one that lives, whose closing then leaves the new lock alone', async () => {
