@@ -5,4 +5,4 @@
  */
 import { killTests } from './kill.suite.js';
 
-killTests((rounds) => rounds < 6);
+killTests((rounds) => rounds < 5);

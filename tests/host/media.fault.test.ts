@@ -9,6 +9,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { Bio, Pool, type PmsegError, type Segment } from '../../src/index.js';
+import { STATE_FAULTS_OFF } from '../../assembly/plan.js';
 import { DaxMedium } from '../../src/medium/dax.js';
 import { FileMedium } from '../../src/medium/file.js';
 import { NativeFile } from '../../src/medium/poolfile.js';
@@ -18,7 +19,7 @@ import { suite } from '../kit/suite.js';
 
 const test = suite('media, failing calls');
 const folder = temporaryFolder();
-const { ENOSPC, EIO, EDQUOT, EROFS } = constants.errno;
+const { ENOSPC, EIO, EBUSY, EDQUOT, EROFS } = constants.errno;
 
 /** A shim of which some functions are others. */
 function fakeOf(real: Native, replaced: Partial<Native>): Native {
@@ -198,6 +199,50 @@ if (native) {
     await barrier;
     pool.drain();
     assert.is(datasyncs, 1, 'a fence is enough once nothing was written by pwrite');
+    pool.close();
+  });
+
+  test('a pool that is closed while a prefetch is in flight lets go of everything when that is done', async () => {
+    const path = newPath();
+    let answer: ((result: number) => void) | undefined;
+    const unmaps: number[] = [];
+    const fake = fakeOf(real, {
+      prefetchAsync: () => new Promise((resolve) => (answer = resolve)),
+      unmap: (id) => (unmaps.push(id) === 1 ? -EBUSY : real.unmap(id)),
+    });
+    const open = (): string[] =>
+      fs
+        .readdirSync('/proc/self/fd')
+        .flatMap((fd) => (fs.existsSync(`/proc/self/fd/${fd}`) ? [fs.readlinkSync(`/proc/self/fd/${fd}`)] : []))
+        .filter((link) => link === path);
+    const pool = Pool.open(new FileMedium(fake, new NativeFile(fake, path, true), false));
+    const prefetch = pool.allocate().prefetch();
+    pool.close();
+    Pool.open(path).close();
+    assert.is(open().length, 1, 'only what the mapping itself holds is left');
+    answer?.(0);
+    await prefetch;
+    await new Promise((resolve) => setImmediate(resolve));
+    assert.equal([unmaps.length, open()], [2, []]);
+  });
+
+  test('a range of which nobody can say that it is good is taken for bad', () => {
+    const path = newPath();
+    let broken = false;
+    const fake = fakeOf(real, {
+      badTest: (...args) => (broken ? -EIO : real.badTest(...args)),
+      badRanges: (...args) => (broken ? -EIO : real.badRanges(...args)),
+    });
+    const pool = Pool.open(new FileMedium(fake, new NativeFile(fake, path, true), false));
+    const segment = pool.allocate();
+    segment.crc32c(0, 4096);
+    pool.engine.bank.stateAdd(STATE_FAULTS_OFF, 1);
+    segment.crc32c(0, 4096);
+    broken = true;
+    throwsCode('ERR_PMSEG_MEDIA', () => segment.crc32c(0, 4096));
+    throwsCode('ERR_PMSEG_MEDIA', () => pool.status());
+    broken = false;
+    assert.equal(pool.status().badRanges, []);
     pool.close();
   });
 
