@@ -160,7 +160,8 @@ class Check {
         if (entry.kind === 'object') this.#object(entry.name);
         else this.#log(entry);
       } catch (error) {
-        if (!(error instanceof PmsegError)) throw error;
+        // What the file lost while it was looked at says nothing about what the pool holds.
+        if (!(error instanceof PmsegError) || error.code === 'ERR_PMSEG_HALTED' || error.code === 'ERR_PMSEG_REPLACED') throw error;
         this.#failed(entry, error);
       }
       const size = entry.kind === 'object' ? entry.head.byteLen : entry.segmentIds.length * this.#pool.dataSize;
