@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* Raised together with NATIVE_ABI of src/native.ts. */
-#define PM_ABI 1
+#define PM_ABI 2
 
 /* What a generic caller calls; which member is valid follows from the caller. */
 struct op {
@@ -319,6 +319,7 @@ static const struct op ops[] = {
 	{ "dropCache", call_fd_range, { .fd_range = pm_drop_cache } },
 	{ "resident", call_fd_range, { .fd_range = pm_resident } },
 	{ "allocate", call_fd_range, { .fd_range = pm_allocate } },
+	{ "punch", call_fd_range, { .fd_range = pm_punch } },
 	{ "truncate", call_fd_off, { .fd_off = pm_truncate } },
 	{ "seekData", call_fd_off, { .fd_off = pm_seek_data } },
 	{ "seekHole", call_fd_off, { .fd_off = pm_seek_hole } },

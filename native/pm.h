@@ -111,6 +111,7 @@ int64_t pm_resident(int fd, off_t off, off_t len);
 
 /* space.c */
 int64_t pm_allocate(int fd, off_t off, off_t len);
+int64_t pm_punch(int fd, off_t off, off_t len);
 int64_t pm_truncate(int fd, off_t len);
 int64_t pm_seek_data(int fd, off_t off);
 int64_t pm_seek_hole(int fd, off_t off);

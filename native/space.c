@@ -1,5 +1,5 @@
 /*
- * space.c -- blocks of a file: reserving them, finding holes, and the no-copy-on-write flag.
+ * space.c -- blocks of a file: reserving them, giving them back, finding holes, and the no-copy-on-write flag.
  *
  * The file position moves with the seeks; nothing in the shim uses it.
  */
@@ -17,6 +17,17 @@ int64_t pm_allocate(int fd, off_t off, off_t len)
 
 	do
 		rc = fallocate(fd, 0, off, len);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
+/* Gives the blocks of a range back: what is there next comes from new ones. */
+int64_t pm_punch(int fd, off_t off, off_t len)
+{
+	int rc;
+
+	do
+		rc = fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, off, len);
 	while (rc < 0 && errno == EINTR);
 	return rc < 0 ? -errno : 0;
 }

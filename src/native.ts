@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** What the addon's `abi()` must say; raised on both sides whenever a signature changes. */
-export const NATIVE_ABI = 1;
+export const NATIVE_ABI = 2;
 
 /** How `map` lays a file over linear memory. */
 export const MAP_HOW = {
@@ -111,6 +111,8 @@ export interface Native {
   // Space.
   /** Real blocks for a range, extending the file; -EOPNOTSUPP where the file system cannot. */
   allocate(fd: number, off: number, len: number): number;
+  /** Gives the blocks of a range back; it reads as zeros, and the next write takes new blocks. -EOPNOTSUPP where the file system cannot. */
+  punch(fd: number, off: number, len: number): number;
   truncate(fd: number, len: number): number;
   /** Offset of the next data at or after `off`; -ENXIO when only a hole follows. */
   seekData(fd: number, off: number): number;

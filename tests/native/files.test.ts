@@ -166,6 +166,25 @@ test('seeks find the data and the holes of a sparse file', () => {
   shim.close(fd);
 });
 
+test('punch gives blocks back: zeros to read, the size as it was, and the neighbours untouched', () => {
+  const path = file(pattern(64 * PAGE));
+  const fd = openRw(path);
+  shim.sync(fd);
+  const blocks = (): number => {
+    const out = new Float64Array(STAT_FIELDS);
+    shim.stat(fd, out);
+    return out[STAT_BLOCKS] as number;
+  };
+  const before = blocks();
+  assert.is(shim.punch(fd, 8 * PAGE, 16 * PAGE), 0);
+  const want = pattern(64 * PAGE);
+  want.fill(0, 8 * PAGE, 24 * PAGE);
+  assert.equal(new Uint8Array(readFileSync(path)), want);
+  assert.ok(blocks() < before);
+  assert.is(shim.punch(fd, 0, 0), -errno.EINVAL);
+  shim.close(fd);
+});
+
 test('allocate gives real blocks and extends the file', () => {
   const path = file(0);
   const fd = openRw(path);
