@@ -31,6 +31,8 @@ export const STATE_DRAINS_BEGUN_OFF: u32 = 192;
 export const STATE_DRAINS_DONE_OFF: u32 = 256;
 /** State of the superblock's slot, as in SLOTS_PTR. */
 export const STATE_SUPERBLOCK_SLOT_OFF: u32 = 320;
+/** u32: repairs of lost pages begun: what spans one proves nothing about what it stored. */
+export const STATE_REPAIRS_OFF: u32 = 384;
 
 export const STATE_CLOSED: u32 = 1;
 export const STATE_HALTED: u32 = 2;

@@ -174,14 +174,16 @@ class Check {
   }
 
   /** A reader of its own, so that what lies on the medium now is judged, and closed again: a pool may have a million logs. */
-  #log({ name, headId }: Entry): void {
+  #log(entry: Entry): void {
+    const { name, headId } = entry;
     using log = new Log(this.#pool, name);
     if (log.torn) {
       const message = `log "${name}" ends at ${log.end} before an append that was cut short`;
       this.findings.push(finding('TORN_TAIL', headId, undefined, message));
     }
     if (log.damage) {
-      const { position, provedBy } = log.damage;
+      const { position, provedBy, lost } = log.damage;
+      if (lost) return this.#failed(entry, lost);
       const message = `log "${name}" is damaged at ${position}, as ${provedBy} proves: records before it are good, appends are refused until it is cut`;
       this.findings.push(finding('LOG_DAMAGED', headId, undefined, message));
     }

@@ -13,7 +13,9 @@ import type { Bank } from './bank.js';
 import { Barrier } from './barrier.js';
 import { Bio } from './bio.js';
 import { PmsegError, checkRange, errnos, typeError, type PmsegCode } from './errors.js';
-import type { Medium } from './medium.js';
+import { assertNotLost, touchLent } from './lent.js';
+import type { BadRange, Medium } from './medium.js';
+import { Ledger } from './ledger.js';
 import { readSuperblock, uuidBytes, writeSuperblock, type Superblock } from './records.js';
 import { OWNER_ID_OFF, UUID_OFF } from './scratch.js';
 import { Slots, isReadable, type Slot } from './slots.js';
@@ -42,6 +44,8 @@ export class Engine {
   readonly superblock: Superblock;
   /** Bytes of data in each segment. */
   dataSize = 0;
+  /** What was stored and is not known to be durable yet, and what was repaired. */
+  readonly ledger: Ledger;
   readonly #superblockSlot: Slot;
   #closed = false;
   /** Told which segments were given back, by whatever path, so that handles on their last life are closed. */
@@ -56,6 +60,7 @@ export class Engine {
     this.bank = medium.banks[0] as Bank;
     this.barrier = new Barrier(medium, this.bank);
     this.slots = new Slots(medium, this.bank, this.barrier);
+    this.ledger = new Ledger(medium, this.bank, this.barrier);
     if (medium.size < media.COPY_SIZE) {
       throw new PmsegError('ERR_PMSEG_NOT_POOL', `${this.#name} has ${medium.size} bytes; a pool has more`, {
         path: medium.path,
@@ -168,9 +173,11 @@ export class Engine {
     Object.assign(this.superblock, changes);
   }
 
-  /** Writes the superblock's newest copy over the other one. */
-  completeSuperblock(): void {
+  /** Writes the superblock's newest copy over the other one, unless they are the same; whether it did. */
+  completeSuperblock(): boolean {
+    const { slotClass } = this.slots.load(this.#superblockSlot);
     this.slots.complete([this.#superblockSlot]);
+    return slotClass !== plan.SLOT_EQUAL;
   }
 
   /**
@@ -246,6 +253,7 @@ export class Engine {
           }
         }
         if (bank.core.faultCount() !== 0) this.assertGood(segmentId, off, len);
+        if (!bio.bank) assertNotLost(bio.slices(bioOff, len));
       } finally {
         this.medium.release(segmentId);
       }
@@ -265,20 +273,101 @@ export class Engine {
     if (!(bio instanceof Bio)) throw typeError('bio', 'a Bio', bio);
     bio.check(bioOff, len);
     if (len === 0) return;
-    this.#store(segmentId, off, len, () => {
-      const poolOff = this.poolOff(segmentId, off);
-      if (durable) this.medium.writeDurable(poolOff, bio, bioOff, len);
-      else this.medium.write(poolOff, bio, bioOff, len);
-    });
+    const poolOff = this.poolOff(segmentId, off);
+    try {
+      this.#store(segmentId, off, len, () => {
+        if (durable) this.medium.writeDurable(poolOff, bio, bioOff, len);
+        else this.medium.write(poolOff, bio, bioOff, len);
+      });
+    } catch (error) {
+      // The kernel could not read the caller's memory, or not write to the medium; it does not say which.
+      if (error instanceof PmsegError && error.errno === errnos.EFAULT && !bio.bank) {
+        touchLent(bio.slices(bioOff, len));
+        assertNotLost(bio.slices(bioOff, len));
+      }
+      throw error;
+    }
+    if (!bio.bank) assertNotLost(bio.slices(bioOff, len));
+    if (durable) return;
     // On byte-addressable media what is left is a fence: durable on return, as the kernel's copy is.
-    if (!durable && this.medium.granularity !== 'page') this.barrier.drain();
+    if (this.medium.granularity === 'page') this.ledger.stored(poolOff, len);
+    else this.barrier.drain();
+  }
+
+  /**
+   * Waits until everything stored or flushed before is durable.
+   * @throws PmsegError ERR_PMSEG_MEDIA when the medium has lost some of it, as often as asked until that is repaired
+   */
+  drain(): void {
+    this.assertWritable();
+    this.barrier.drain();
+    this.#assertSettled();
+  }
+
+  /** As `drain`, off this thread. */
+  async drainAsync(): Promise<void> {
+    this.assertWritable();
+    await this.barrier.drainAsync();
+    this.#assertSettled();
+  }
+
+  #assertSettled(): void {
+    const lost = this.ledger.settle();
+    if (!lost) return;
+    const { segmentsOff, segmentSize } = this.superblock;
+    const segmentId = Math.floor((lost.off - segmentsOff) / segmentSize);
+    this.assertGood(segmentId, lost.off - this.poolOff(segmentId, 0), lost.len);
+  }
+
+  /**
+   * Looks at a range after a persist of it.
+   * @param since `ledger.repairs` before the persist
+   * @throws PmsegError ERR_PMSEG_MEDIA when a byte of the range is bad, or was repaired since: what was stored may have gone with the old page
+   */
+  assertKept(segmentId: number, off: number, len: number, since: number): void {
+    this.assertGood(segmentId, off, len);
+    if (!this.ledger.repairedSince(since, this.poolOff(segmentId, off), len)) return;
+    throw new PmsegError('ERR_PMSEG_MEDIA', `segment ${segmentId}: ${off}+${len} was repaired before it was durable: store it again`, {
+      path: this.medium.path,
+      segmentId,
+      offset: off,
+      length: len,
+      errno: errnos.EIO,
+    });
+  }
+
+  /** See `Pool.repair`. Offsets count from the beginning of the pool. */
+  repair(off: number, len: number, zero: boolean): BadRange[] {
+    this.assertOpen();
+    checkRange('repair', off, len, this.medium.size);
+    if (len === 0) return [];
+    // Zeros are stores: not where nothing may be stored.
+    const mayStore = this.medium.writable && !this.barrier.halted;
+    this.ledger.repaired(off, len);
+    if (!zero || !mayStore) return this.medium.repair(off, len, false);
+    let made: BadRange[] = [];
+    this.barrier.store(() => (made = this.medium.repair(off, len, true)));
+    return made;
   }
 
   /** Starts moving what was stored through a writable view. */
   flush(segmentId: number, off: number, len: number): void {
     this.assertWritable();
     checkRange('segment', off, len, this.dataSize);
-    if (len > 0) this.#store(segmentId, off, len, () => this.medium.flush(this.poolOff(segmentId, off), len));
+    if (len === 0) return;
+    const poolOff = this.poolOff(segmentId, off);
+    this.#store(segmentId, off, len, () => this.medium.flush(poolOff, len));
+    if (this.medium.granularity === 'page') this.ledger.stored(poolOff, len);
+  }
+
+  /** Starts reading ahead of loads. */
+  async prefetch(segmentId: number, off: number, len: number): Promise<void> {
+    try {
+      await this.medium.prefetch(this.poolOff(segmentId, off), len);
+    } catch (error) {
+      if (!this.#closed) this.assertGood(segmentId, off, len);
+      throw this.#locate(error, segmentId, off, len);
+    }
   }
 
   #store(segmentId: number, off: number, len: number, store: () => void): void {

@@ -92,7 +92,18 @@ export interface Medium {
 
   /** First bad offset in a range of the pool, or -1. */
   badOffset(off: number, len: number): number;
+  /** All of them. Takes the signal back, if somebody took it, that makes lost pages errors. */
   badRanges(): BadRange[];
+  /** Where in the pool the first byte of a view lies that shows this medium; -1 for any other memory. */
+  offsetOf(bytes: Uint8Array<ArrayBufferLike>): number;
+
+  /**
+   * Shows the medium again where pages were lost, widened to whole pages. Pages that it still cannot deliver are written anew, as zeros,
+   * durable on return, if `zero` says so.
+   * @returns what was written anew
+   * @throws PmsegError ERR_PMSEG_MEDIA when a page cannot be brought back; _REPLACED when the file is not what it was; _NO_SPACE
+   */
+  repair(off: number, len: number, zero: boolean): BadRange[];
 
   /**
    * Where bytes that are not holes begin at or after `off`, or the size where nothing follows. A medium that cannot tell returns `off`.

@@ -25,7 +25,8 @@ import { dropDead } from './log/trim.js';
 import { GRANULARITIES, type BadRange, type Granularity, type Medium, type Mode } from './medium.js';
 import { openMedium, type MediumOptions } from './medium/open.js';
 import { native, nativeUnavailable } from './native.js';
-import { Segment, type SegmentOwner } from './segment.js';
+import { completeZeroed } from './complete.js';
+import { Segment, type Repair, type SegmentOwner } from './segment.js';
 
 export interface OpenOptions extends MediumOptions {
   /** Fails unless the medium promises at least this. */
@@ -246,7 +247,9 @@ export class Pool implements SegmentOwner, Store {
   /** Slots that were found with one good copy and have not been rewritten since. */
   #degraded(): Degraded[] {
     const { slots, superblockClass } = this.engine;
-    return this.catalog.degraded.filter(
+    const found = this.catalog.degraded;
+    const missed = slots.missed.filter((slot) => !found.some(({ kind, segmentId }) => kind === slot.kind && segmentId === slot.segmentId));
+    return [...found, ...missed.map(({ kind, segmentId }) => ({ kind, segmentId }))].filter(
       ({ kind, segmentId }) =>
         (kind === 'superblock' || segmentId === undefined ? superblockClass : slots.slotClass(slots[kind](segmentId))) === plan.SLOT_SINGLE,
     );
@@ -343,14 +346,33 @@ export class Pool implements SegmentOwner, Store {
 
   /** Waits until everything stored or flushed before, in any segment, is durable. Blocks this thread. */
   drain(): void {
-    this.engine.assertWritable();
-    this.engine.barrier.drain();
+    this.engine.drain();
   }
 
   /** As `drain`, off this thread; callers that arrive while a barrier is in flight share the next one. */
   async drainAsync(): Promise<void> {
-    this.engine.assertWritable();
-    await this.engine.barrier.drainAsync();
+    await this.engine.drainAsync();
+  }
+
+  // --- Lost pages
+
+  /**
+   * Brings lost pages back, as far as the medium allows: one of `status().badRanges`, or any other range of the pool, widened to whole pages.
+   * What the medium delivers again is shown again. A page that it still cannot deliver is written anew, as zeros, on new blocks where the old
+   * ones take no writes; not in a pool that is read-only or halted. Records whose other copy is good are written again.
+   *
+   * Afterwards a range holds whatever the medium now delivers: what it held before where only the mapping had suffered, zeros where a page was
+   * lost for good or the file had been cut and has its size again. What was stored there through views since the page was lost is gone:
+   * store it again. A barrier that spans a repair of its range fails. A log that was open stays as it is until it is closed and opened again.
+   * @throws PmsegError ERR_PMSEG_MEDIA when a page cannot be brought back, _REPLACED while the file has not its size, _NO_SPACE
+   */
+  repair(range: BadRange): Repair {
+    const { engine } = this;
+    engine.assertOpen();
+    if (typeof range !== 'object' || range === null) throw typeError('range', 'an object { off, len }', range);
+    const zeroed = engine.repair(range.off, range.len, true);
+    const completed = zeroed.length === 0 ? [] : completeZeroed(engine, zeroed);
+    return { zeroed, completed };
   }
 
   // --- Objects and logs

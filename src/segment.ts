@@ -10,10 +10,13 @@
 import { TYPE_CACHE_DATA, TYPE_LOG, TYPE_OBJECT } from '../assembly/media.js';
 import { linkSegment, readInfo } from './allocator.js';
 import { Bio } from './bio.js';
+import type { Degraded } from './catalog.js';
 import type { Core } from './core.js';
 import type { Engine } from './engine.js';
 import { PmsegError, checkOptions, checkRange, typeError } from './errors.js';
+import { touch } from './lent.js';
 import * as nodeio from './nodeio.js';
+import type { BadRange } from './medium.js';
 import { isReadable, type SlotKind } from './slots.js';
 import { SLOT_EQUAL } from '../assembly/plan.js';
 
@@ -25,11 +28,56 @@ const TYPE_NAMES: Record<number, SegmentType> = { [TYPE_CACHE_DATA]: 'cache-data
 export class View {
   /** Read-only by contract unless lent with `{ write: true }`. A byte that the medium has lost reads as zero here: `verify()` tells. */
   readonly bytes: Uint8Array<ArrayBufferLike>;
+  readonly #write: boolean;
+  readonly #assertGood: () => void;
   #giveBack: (() => void) | undefined;
 
-  constructor(bytes: Uint8Array<ArrayBufferLike>, giveBack: () => void) {
+  constructor(bytes: Uint8Array<ArrayBufferLike>, write: boolean, assertGood: () => void, giveBack: () => void) {
     this.bytes = bytes;
+    this.#write = write;
+    this.#assertGood = assertGood;
     this.#giveBack = giveBack;
+  }
+
+  /**
+   * Runs a call that reads or fills the bytes (`fs.readSync`, a hash, a decoder) and passes its result on, a promise too; lost bytes are an
+   * error here as they are in a copy. The kernel answers EFAULT, or moves fewer bytes, where it meets a lost page.
+   * @throws PmsegError ERR_PMSEG_MEDIA when the medium has lost any byte of the view, before, during or after the call
+   */
+  use<T>(call: (bytes: Uint8Array<ArrayBufferLike>) => T): T {
+    let result: T;
+    try {
+      result = call(this.bytes);
+    } catch (error) {
+      throw this.#failed(error);
+    }
+    if (result instanceof Promise) {
+      const checked = result.then(
+        (value: unknown) => {
+          this.#assertGood();
+          return value;
+        },
+        (error: unknown) => {
+          throw this.#failed(error);
+        },
+      );
+      return checked as T;
+    }
+    // A short count says nothing about why; the pages do.
+    if (typeof result === 'number' && result < this.bytes.byteLength) touch(this.bytes, this.#write);
+    this.#assertGood();
+    return result;
+  }
+
+  /** The error to throw for one of a call: the medium's, if it is the medium's fault. */
+  #failed(error: unknown): unknown {
+    if ((error as NodeJS.ErrnoException | undefined)?.code === 'EFAULT') touch(this.bytes, this.#write);
+    try {
+      this.#assertGood();
+    } catch (lost) {
+      return lost;
+    }
+    return error;
   }
 
   /** Gives the view back; `bytes` must not be used any more. A second call does nothing. */
@@ -49,6 +97,15 @@ export interface SegmentOwner {
   segment(id: number): Segment;
   /** Counts views that are lent. */
   lend(segmentId: number, count: 1 | -1): void;
+  repair(range: BadRange): Repair;
+}
+
+/** What a repair did. */
+export interface Repair {
+  /** Ranges of the pool that could not be read any more and were written anew, as zeros. What was in them is gone. */
+  readonly zeroed: readonly BadRange[];
+  /** Records of which a copy was among them, and was written again from the good one. */
+  readonly completed: readonly Degraded[];
 }
 
 export class Segment {
@@ -191,10 +248,15 @@ export class Segment {
     const { dataOff } = engine.superblock;
     const ptr = medium.acquire(this.id, dataOff + off, len, write) + dataOff + off;
     this.#pool.lend(this.id, 1);
-    return new View(medium.bankOf(this.id).subarray(ptr, len), () => {
-      medium.release(this.id);
-      this.#pool.lend(this.id, -1);
-    });
+    return new View(
+      medium.bankOf(this.id).subarray(ptr, len),
+      write,
+      () => engine.assertGood(this.id, off, len),
+      () => {
+        medium.release(this.id);
+        this.#pool.lend(this.id, -1);
+      },
+    );
   }
 
   /** Starts moving what was stored through a writable view of this range to the persistence domain. */
@@ -204,32 +266,38 @@ export class Segment {
 
   /** Waits for everything stored or flushed before, in the whole pool. */
   drain(): void {
-    const engine = this.#engine;
-    engine.assertWritable();
-    engine.barrier.drain();
+    this.#engine.drain();
   }
 
   /** Flush and drain: after it the range is durable. Blocks this thread; milliseconds on page granularity. */
   persist(off = 0, len = this.dataSize - off): void {
     const engine = this.#writable();
+    const since = engine.ledger.repairs;
     engine.flush(this.id, off, len);
     engine.barrier.drain();
-    engine.assertGood(this.id, off, len);
+    engine.assertKept(this.id, off, len, since);
   }
 
   /** As `persist`, off this thread; callers that arrive while a barrier is in flight share the next one. */
   async persistAsync(off = 0, len = this.dataSize - off): Promise<void> {
     const engine = this.#writable();
+    const since = engine.ledger.repairs;
     engine.flush(this.id, off, len);
     await engine.barrier.drainAsync();
-    engine.assertGood(this.id, off, len);
+    engine.assertKept(this.id, off, len, since);
   }
 
   /** Starts reading a range ahead, off this thread: a cold page fault would block it. */
   prefetch(off = 0, len = this.dataSize - off): Promise<void> {
     checkRange('prefetch', off, len, this.dataSize);
+    return this.#engine.prefetch(this.id, off, len);
+  }
+
+  /** As `Pool.repair`, for a range of this segment's data. */
+  repair(off = 0, len = this.dataSize - off): Repair {
     const engine = this.#engine;
-    return engine.medium.prefetch(engine.poolOff(this.id, off), len);
+    checkRange('repair', off, len, this.dataSize);
+    return this.#pool.repair({ off: engine.poolOff(this.id, off), len });
   }
 
   /** CRC-32C (standard form) of a range. */

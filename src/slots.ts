@@ -74,11 +74,18 @@ export class Slots {
   readonly #barrier: Barrier;
   #segmentsOff = 0;
   #segmentSize = 0;
+  /** Slots whose second copy could not be written, by their state's index. */
+  readonly #missed = new Map<number, Slot>();
 
   constructor(medium: Medium, bank: Bank, barrier: Barrier) {
     this.#medium = medium;
     this.#bank = bank;
     this.#barrier = barrier;
+  }
+
+  /** Slots that an update left with one good copy. */
+  get missed(): readonly Slot[] {
+    return [...this.#missed.values()];
   }
 
   /** Tells where the segments are, once the superblock is known. */
@@ -259,13 +266,20 @@ export class Slots {
     try {
       this.#writeCopy(slot, 1 - newest, recordPtr);
     } catch (error) {
+      if (this.#barrier.halted) throw error;
       // The update is in force and durable; only its second copy is missing, for want of room or because its page is lost. That is
       // `degraded`, not a failure of the update.
-      if (!this.#barrier.halted) return;
-      throw error;
+      this.#missed.set(slot.stateIndex, slot);
+      return;
     }
-    words[slot.stateIndex] = pack(plan.SLOT_EQUAL, newest, seq);
-    words[slot.stateIndex + 1] = this.#barrier.begun;
+    this.#settle(slot, newest, seq);
+  }
+
+  /** Both copies are written. */
+  #settle(slot: Slot, newest: number, seq: number): void {
+    this.#missed.delete(slot.stateIndex);
+    this.#bank.words[slot.stateIndex] = pack(plan.SLOT_EQUAL, newest, seq);
+    this.#bank.words[slot.stateIndex + 1] = this.#barrier.begun;
   }
 
   #writeCopy(slot: Slot, index: number, recordPtr: number): void {
@@ -281,11 +295,14 @@ export class Slots {
     if (slots.length === 0) return;
     this.#barrier.drain();
     for (const slot of slots) {
-      const { slotClass, newest, seq, ptr } = this.load(slot);
+      const { slotClass, newest, seq, ptr, delivered } = this.load(slot);
       if (slotClass !== plan.SLOT_STEP && slotClass !== plan.SLOT_SINGLE) continue;
+      const off = slot.offs[1 - newest] as number;
+      // A page that cannot be read takes no part of a page either; the other copy has all that was in it.
+      if (!delivered || this.#medium.badOffset(off, slot.size) >= 0)
+        this.#barrier.store(() => this.#medium.repair(off, media.COPY_SIZE, true));
       this.#writeCopy(slot, 1 - newest, ptr);
-      this.#bank.words[slot.stateIndex] = pack(plan.SLOT_EQUAL, newest, seq);
-      this.#bank.words[slot.stateIndex + 1] = this.#barrier.begun;
+      this.#settle(slot, newest, seq);
     }
   }
 }

@@ -25,7 +25,9 @@ import { allocateSegments, linkSegment, releaseSegments, updateHead } from '../a
 import { Bio, bytesOf } from '../bio.js';
 import type { Entry } from '../catalog.js';
 import { PmsegError, checkOptions, checkWhole, errnos, rangeError } from '../errors.js';
+import { assertNotLost } from '../lent.js';
 import type { Owner } from '../records.js';
+import { Flushes } from './flushes.js';
 import { checkName, findEntry, type Store } from './store.js';
 import { dropDead } from './trim.js';
 import { LogWalk, RECORD_LEN_MAX, ownerPtr, type LogSegment } from './walk.js';
@@ -47,6 +49,8 @@ export interface LogDamage {
   readonly position: number;
   /** Position of what proves it. */
   readonly provedBy: number;
+  /** Set where the medium has lost bytes: what they held is unknown, so it counts as having been durable. */
+  readonly lost: PmsegError | undefined;
 }
 
 export class Log {
@@ -58,9 +62,7 @@ export class Log {
   #begin: number;
   #end = 0;
   #flushed = 0;
-  #durable = 0;
-  /** Flushes that no drain covers yet: [drains begun at the time, position]. */
-  #undrained: [number, number][] = [];
+  readonly #flushes: Flushes;
   #sequence = 1;
   /** Epoch of the last record; the first append under another one writes an epoch record first. */
   #epoch = 0;
@@ -95,7 +97,8 @@ export class Log {
     this.#begin = entry.head.trimPos;
     this.#sealed = entry.head.state === OWNER_SEALED;
     this.#writable = engine.medium.writable;
-    this.#recover(entry.damage);
+    const durable = this.#recover(entry.damage);
+    this.#flushes = new Flushes(engine, (position) => this.#segmentAt(position), durable);
     this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
   }
 
@@ -131,9 +134,7 @@ export class Log {
 
   /** Position up to which records are known to be durable. */
   get durable(): number {
-    const { barrier } = this.#store.engine;
-    while (this.#undrained[0] && barrier.covers(this.#undrained[0][0])) this.#durable = (this.#undrained.shift() as [number, number])[1];
-    return this.#durable;
+    return this.#flushes.durable;
   }
 
   /** What recovery found; appends are refused until `cut`. */
@@ -169,7 +170,8 @@ export class Log {
     return this.#segments.find((segment) => segment.index === index) ?? (this.#segments.at(-1) as LogSegment);
   }
 
-  #recover(chainDamage: string | undefined): void {
+  /** Finds the end; returns up to where the log is durable. */
+  #recover(chainDamage: string | undefined): number {
     const { engine } = this.#store;
     // A halted pool is read on; what it cannot make durable it does not call durable.
     const settles = this.#writable && !engine.barrier.halted;
@@ -181,21 +183,23 @@ export class Log {
       this.#end = this.#flushed = this.#rolled ? (walk.segment.index + 1) * engine.dataSize : walk.end;
       this.#sequence = Math.max(1, walk.sequence);
       this.#epoch = walk.epoch;
-      if (stop === 'invalid') {
+      if (stop === 'lost') {
+        this.#damage = { position: this.#end, provedBy: walk.lostPosition, lost: walk.lost };
+      } else if (stop === 'invalid') {
         // A segment is left only when all of it is durable, so a link behind a bad record proves as much as a later record does.
         const next = this.#nextOf(walk.segment);
         // A link that leads nowhere good proves it as well: it is written when all before it is durable.
         const provedBy = next ? next.index * engine.dataSize : chainDamage ? this.#end : walk.proof();
-        if (provedBy >= 0) this.#damage = { position: this.#end, provedBy };
-        else this.#torn = !isZeroAhead(engine, walk);
-      } else if (chainDamage) this.#damage = { position: this.#end, provedBy: this.#end };
+        if (provedBy >= 0) this.#damage = { position: this.#end, provedBy, lost: walk.lost };
+        else this.#torn = !walk.isZeroAhead();
+      } else if (chainDamage) this.#damage = { position: this.#end, provedBy: this.#end, lost: undefined };
       if (settles) this.#persistRecovered();
-      this.#durable = settles ? this.#end : Math.min(walk.durablePos, this.#end);
+      // A trim position behind the last record that survived: nothing is left to be read before it.
+      if (this.#begin > this.#end) this.#begin = this.#end;
+      return settles ? this.#end : Math.min(walk.durablePos, this.#end);
     } finally {
       walk.release();
     }
-    // A trim position behind the last record that survived: nothing is left to be read before it.
-    if (this.#begin > this.#end) this.#begin = this.#end;
   }
 
   /** Who wrote the records may have died before they were flushed or drained; nobody has been shown them yet. */
@@ -225,6 +229,7 @@ export class Log {
         {
           segmentId: this.#segmentAt(position).id,
           offset: position % this.#store.engine.dataSize,
+          cause: this.#damage.lost,
         },
       );
     }
@@ -297,6 +302,7 @@ export class Log {
       bytes.set(piece, to);
       to += piece.byteLength;
     }
+    assertNotLost(pieces);
     at += core.logSeal(this.#cursorPtr, at, len, LOG_KIND_DATA, this.#sequence, this.durable);
     this.#end += at - ptr;
     this.#sequence++;
@@ -368,12 +374,14 @@ export class Log {
           throw error;
         }
       }
+      const end = this.#end;
       this.#end = this.#flushed = (last.index + 1) * engine.dataSize;
-      this.#undrained.push([engine.barrier.begun, this.#end]);
+      this.#flushes.add(end, this.#end, engine.barrier.begun, engine.ledger.repairs);
       this.#rolled = true;
     }
     // All of the segment is durable before anything points past it.
     engine.barrier.drain();
+    this.#flushes.assert(this.#end);
     const ids = allocateSegments(engine, 1, { type: TYPE_LOG, ownerId: this.#entry.head.ownerId, chainIndex: last.index + 1 });
     const id = ids[0] as number;
     try {
@@ -403,9 +411,11 @@ export class Log {
   #write(bio: Bio, len: number): void {
     const { engine } = this.#store;
     const { id, index } = this.#segments.at(-1) as LogSegment;
+    const { repairs } = engine.ledger;
     engine.copyFromBio(id, this.#flushed - index * engine.dataSize, len, bio, 0, false);
     this.#flushed += len;
-    this.#undrained.push([engine.medium.granularity === 'page' ? engine.barrier.begun : engine.barrier.begun - 1, this.#flushed]);
+    const stamp = engine.medium.granularity === 'page' ? engine.barrier.begun : engine.barrier.begun - 1;
+    this.#flushes.add(this.#flushed, this.#flushed, stamp, repairs);
   }
 
   /** Writes what is collected to the medium: other readers can see it; power loss can still take it. */
@@ -425,11 +435,13 @@ export class Log {
       // Nothing else is on its way: one durable write does it.
       const { id, index } = this.#segments.at(-1) as LogSegment;
       engine.copyFromBio(id, this.#flushed - index * engine.dataSize, len, this.#buffer, 0, true);
-      this.#flushed = this.#durable = this.#end;
+      this.#flushed = this.#end;
+      this.#flushes.reset(this.#end);
       return;
     }
     this.flush();
     if (this.durable < this.#flushed) engine.barrier.drain();
+    this.#flushes.assert(this.#flushed);
   }
 
   /** As `persist`, off this thread; callers that arrive while a barrier is in flight share the next one. */
@@ -439,8 +451,7 @@ export class Log {
     engine.assertWritable();
     const wanted = this.#end;
     await engine.barrier.drainAsync(this.#prepare);
-    if (this.durable < wanted)
-      throw new PmsegError('ERR_PMSEG_HALTED', `log "${this.name}" is durable up to ${this.#durable}, not ${wanted}`);
+    this.#flushes.assert(wanted);
   }
 
   /** Appends one record and waits, off this thread, until it is durable. Calls that overlap share barriers. */
@@ -470,6 +481,7 @@ export class Log {
     try {
       for (let stop = walk.next(); ; stop = walk.next()) {
         this.#assertOpen();
+        if (stop === 'lost') throw walk.lost;
         if (stop !== 'record') {
           this.#assertEnd(walk.end);
           return;
@@ -487,6 +499,7 @@ export class Log {
   #assertEnd(position: number): void {
     const at = this.#damage?.position ?? (position < this.#flushed && !this.#rolledTo(position) ? position : undefined);
     if (at === undefined) return;
+    if (this.#damage?.lost) throw this.#damage.lost;
     throw new PmsegError('ERR_PMSEG_DAMAGED', `log "${this.name}": the record at ${at} is bad although it had been durable`, {
       segmentId: this.#segmentAt(at).id,
       offset: at % this.#store.engine.dataSize,
@@ -530,6 +543,9 @@ export class Log {
     checkWhole('position', position, this.#begin, this.#end);
     this.flush();
     const state = this.#stateAt(position);
+    // Where the cut is written: a page that is still lost refuses it before anything is given up.
+    const at = position % engine.dataSize;
+    engine.assertGood(this.#segmentAt(position).id, at, Math.min(LOG_EPOCH_RECORD_SIZE, engine.dataSize - at));
     this.#settleTrim();
     engine.updateSuperblock({ epoch: engine.superblock.epoch + 1 });
     const segment = this.#segmentAt(position);
@@ -543,8 +559,8 @@ export class Log {
         dropped.map(({ id }) => id),
       );
     this.#segments = kept;
-    this.#end = this.#flushed = this.#durable = position;
-    this.#undrained = [];
+    this.#end = this.#flushed = position;
+    this.#flushes.reset(position);
     this.#sequence = state.sequence;
     this.#epoch = state.epoch;
     this.#openEpoch = engine.superblock.epoch;
@@ -565,16 +581,17 @@ export class Log {
     this.#aimCursor();
     if (room >= LOG_EPOCH_RECORD_SIZE) {
       bank.core.logCursorEpoch(this.#cursorPtr, this.#openEpoch);
-      this.#end += bank.core.logSealEpoch(this.#cursorPtr, this.#bufferPtr, this.#sequence, this.#durable);
+      this.#end += bank.core.logSealEpoch(this.#cursorPtr, this.#bufferPtr, this.#sequence, this.durable);
       this.#epoch = this.#openEpoch;
     } else {
       bank.core.logCursorEpoch(this.#cursorPtr, this.#epoch);
-      this.#end += bank.core.logSeal(this.#cursorPtr, this.#bufferPtr, 0, LOG_KIND_END, this.#sequence, this.#durable);
+      this.#end += bank.core.logSeal(this.#cursorPtr, this.#bufferPtr, 0, LOG_KIND_END, this.#sequence, this.durable);
     }
     this.persist();
     if (room < LOG_EPOCH_RECORD_SIZE) {
       const { dataSize } = this.#store.engine;
-      this.#end = this.#flushed = this.#durable = ((this.#segments.at(-1) as LogSegment).index + 1) * dataSize;
+      this.#end = this.#flushed = ((this.#segments.at(-1) as LogSegment).index + 1) * dataSize;
+      this.#flushes.reset(this.#end);
       this.#rolled = true;
     }
   }
@@ -591,6 +608,7 @@ export class Log {
     try {
       let stop = walk.end < position ? walk.next() : 'end';
       while (stop === 'record' && walk.end < position) stop = walk.next();
+      if (stop === 'lost') throw walk.lost;
       const end = walk.segmentDone ? (walk.segment.index + 1) * dataSize : walk.end;
       if (end !== position) throw rangeError(`no record of log "${this.name}" begins at ${position}; the nearest place to cut is ${end}`);
       return { sequence: Math.max(1, walk.sequence), epoch: walk.epoch };
@@ -622,12 +640,4 @@ export class Log {
   [Symbol.dispose](): void {
     this.close();
   }
-}
-
-/** Whether a walk stopped before a run of zeros: nothing was ever written there. */
-function isZeroAhead(engine: Store['engine'], walk: LogWalk): boolean {
-  const len = Math.min(64, engine.dataSize - walk.off);
-  const probe = new Uint8Array(len);
-  engine.copyToBio(walk.segment.id, walk.off, len, Bio.from(probe), 0);
-  return probe.every((byte) => byte === 0);
 }

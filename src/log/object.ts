@@ -12,6 +12,7 @@ import { allocateSegments, linkSegment, releaseSegments, updateHead } from '../a
 import { Bio, bytesOf } from '../bio.js';
 import type { Entry } from '../catalog.js';
 import { PmsegError, checkOptions, checkWhole, errnos } from '../errors.js';
+import { assertNotLost } from '../lent.js';
 import { checkName, findEntry, type Store } from './store.js';
 
 /** Bytes collected before they are written; also the unit of reading. */
@@ -52,6 +53,8 @@ export class ObjectWriter {
   readonly #chunk: Bio;
   #filled = 0;
   #segmentIds: number[] = [];
+  /** Repairs when the writer began. */
+  readonly #repairs: number;
   /** Bytes written to segments. */
   #written = 0;
   #crc = 0;
@@ -67,6 +70,7 @@ export class ObjectWriter {
     this.#options = options;
     this.#replaced();
     this.#ownerId = store.newOwnerId();
+    this.#repairs = store.engine.ledger.repairs;
     this.#chunk = Bio.allocate(store.engine.bank, [CHUNK_SIZE]);
   }
 
@@ -95,6 +99,7 @@ export class ObjectWriter {
     for (let done = 0; done < bytes.byteLength; ) {
       const take = Math.min(CHUNK_SIZE - this.#filled, bytes.byteLength - done);
       this.#chunk.bytes.set(bytes.subarray(done, done + take), this.#filled);
+      assertNotLost([bytes]);
       this.#filled += take;
       done += take;
       if (this.#filled === CHUNK_SIZE) this.#flush();
@@ -178,6 +183,7 @@ export class ObjectWriter {
     if (replaced) releaseOrphans(this.#store);
     // The data, before the record that names it.
     engine.barrier.drain();
+    this.#assertKept();
     const headId = this.#segmentIds[0] as number;
     const head = updateHead(engine, headId, {
       state: OWNER_COMMITTED,
@@ -202,6 +208,14 @@ export class ObjectWriter {
       releaseLater(this.#store);
     }
     return entry;
+  }
+
+  /** @throws PmsegError ERR_PMSEG_MEDIA when some of the data was lost since it was written: after a repair too it is not what was written */
+  #assertKept(): void {
+    const { engine } = this.#store;
+    this.#segmentIds.forEach((id, index) =>
+      engine.assertKept(id, 0, Math.min(engine.dataSize, Math.max(0, this.#written - index * engine.dataSize)), this.#repairs),
+    );
   }
 
   /** Gives everything back. Nothing of the object was ever visible. */

@@ -5,7 +5,8 @@
  *   - Bytes are copied to the arena first and judged there: nobody can change them between the check and the use.
  *   - The walk starts at the beginning of a segment, where an epoch record says which epoch holds; from there on each record is valid only
  *     under the epoch of the one before it, or opens a later one.
- *   - It ends at the first thing that is not a valid record. What that means (tail, damage) is the caller's to decide.
+ *   - It ends at the first thing that is not a valid record, or that the medium has lost. What that means (tail, damage) is the caller's to
+ *     decide; lost bytes behind the record that is asked for end nothing.
  */
 import { LOG_HEADER_SIZE, LOG_KIND_DATA, LOG_KIND_END, LOG_LEN_KIND_OFF, LOG_LEN_MASK, LOG_SEED_EPOCH_OFF } from '../../assembly/media.js';
 import * as plan from '../../assembly/plan.js';
@@ -56,6 +57,8 @@ export class LogWalk {
   position = 0;
   payloadPtr = 0;
   payloadLen = 0;
+  /** Why the walk ended at `lost`, or why there is no proof. */
+  lost: PmsegError | undefined;
 
   /**
    * @param first the segment to begin with
@@ -119,9 +122,10 @@ export class LogWalk {
 
   /**
    * Steps over one data record (and the epoch and end records before it).
-   * @returns `record`; `end` behind the last valid record of the last segment's written part or at the limit; `invalid` where something else lies
+   * @returns `record`; `end` behind the last valid record of the last segment's written part or at the limit; `invalid` where something else
+   *   lies; `lost` where the medium cannot deliver the next record
    */
-  next(): 'record' | 'end' | 'invalid' {
+  next(): 'record' | 'end' | 'invalid' | 'lost' {
     const { dataSize, bank } = this.#engine;
     for (;;) {
       const remain = dataSize - this.#off;
@@ -130,7 +134,13 @@ export class LogWalk {
         continue;
       }
       if (this.end >= this.#limit()) return 'end';
-      const ptr = this.#fetch(remain);
+      let ptr: number;
+      try {
+        ptr = this.#fetch(remain);
+      } catch (error) {
+        this.lost = asLost(error);
+        return 'lost';
+      }
       const position = this.end;
       const size = bank.core.logStep(this.#cursorPtr, ptr, Math.min(remain, this.#begin + this.#have - this.#off), this.#off === 0);
       if (size === 0) return 'invalid';
@@ -185,16 +195,52 @@ export class LogWalk {
     // Nothing behind the limit: what is appended there later would be judged by what lay there before.
     const len = Math.min(this.#window.size, remain, Math.max(size, Math.min(this.#ahead, this.#limit() - this.end)));
     this.#ahead = Math.min(WINDOW_SIZE, 2 * this.#ahead);
-    engine.copyToBio(this.segment.id, this.#off, len, this.#window, 0);
+    this.#have = 0;
+    this.#have = this.#copy(size, len);
     this.#begin = this.#off;
-    this.#have = len;
+  }
+
+  /** Copies up to `len` bytes at `#off` into the window, at least `size`, as far as the medium has them; how many. */
+  #copy(size: number, len: number): number {
+    const { id } = this.segment;
+    try {
+      this.#engine.copyToBio(id, this.#off, len, this.#window, 0);
+      return len;
+    } catch (error) {
+      const good = (asLost(error).offset ?? 0) - this.#off;
+      const less = good > size && good < len ? good : size;
+      this.#engine.copyToBio(id, this.#off, less, this.#window, 0);
+      return less;
+    }
   }
 
   /**
-   * Where the walk stopped at something invalid: whether a later record of this segment proves that bytes here had been durable.
-   * @returns position of the record that proves it, or -1
+   * Where the walk stopped at something invalid: whether a later record of this segment proves that bytes here had been durable. Lost bytes
+   * there may have been that record: doubt is damage.
+   * @returns position of the record that proves it or of the first lost byte, or -1
    */
   proof(): number {
+    try {
+      return this.#proof();
+    } catch (error) {
+      this.lost = asLost(error);
+      return this.lostPosition;
+    }
+  }
+
+  /** Position of the first lost byte. */
+  get lostPosition(): number {
+    return this.end + Math.max(0, (this.lost?.offset ?? this.#off) - this.#off);
+  }
+
+  /** Whether the walk stopped before a run of zeros: nothing was ever written there. */
+  isZeroAhead(): boolean {
+    const probe = new Uint8Array(Math.min(64, this.#engine.dataSize - this.#off));
+    this.#engine.copyToBio(this.segment.id, this.#off, probe.byteLength, Bio.from(probe), 0);
+    return probe.every((byte) => byte === 0);
+  }
+
+  #proof(): number {
     const engine = this.#engine;
     const remain = engine.dataSize - this.#off;
     // The whole rest of the segment, in its own address range: a proof is looked for once, at recovery.
@@ -207,8 +253,9 @@ export class LogWalk {
       if (bank !== engine.bank)
         bank.subarray(this.#proofCursorPtr, plan.CURSOR_SIZE).set(engine.bank.subarray(this.#cursorPtr, plan.CURSOR_SIZE));
       const off = bank.core.logProof(bank === engine.bank ? this.#cursorPtr : this.#proofCursorPtr, ptr, remain, this.end);
+      if (off >= 0) return this.end + off;
       engine.assertGood(id, this.#off, remain);
-      return off < 0 ? -1 : this.end + off;
+      return -1;
     } finally {
       medium.release(id);
     }
@@ -224,4 +271,10 @@ export class LogWalk {
     this.#window.release();
     this.#engine.bank.arena.release(this.#cursorPtr);
   }
+}
+
+/** An error that says bytes are lost; any other is thrown on. */
+function asLost(error: unknown): PmsegError {
+  if (error instanceof PmsegError && error.code === 'ERR_PMSEG_MEDIA') return error;
+  throw error;
 }

@@ -6,12 +6,13 @@
  *   - A frame holds one segment; a block of it is read at first touch, never earlier. Frames are bounded; a lent one is pinned.
  *   - Stores through a writable view are in the frame only; `flush` writes that range, and a frame that is given up is written first.
  */
-import { WINDOW_PTR_MIN } from '../../assembly/plan.js';
+import { STATE_REPAIRS_OFF, WINDOW_PTR_MIN } from '../../assembly/plan.js';
 import { Bank } from '../bank.js';
 import { Bio } from '../bio.js';
 import { PmsegError } from '../errors.js';
 import type { BadRange, Geometry, Granularity, Medium, Mode } from '../medium.js';
 import type { FsFile } from './poolfile.js';
+import { lostError, unreadable } from './repair.js';
 
 /** Bytes of frames, unless one or two segments take more. */
 const FRAMES_SIZE = 64 * 1024 * 1024;
@@ -194,6 +195,22 @@ export class CopyMedium implements Medium {
 
   badRanges(): BadRange[] {
     return [];
+  }
+
+  offsetOf(): number {
+    return -1;
+  }
+
+  repair(off: number, len: number, zero: boolean): BadRange[] {
+    this.#bank.stateAdd(STATE_REPAIRS_OFF, 1);
+    const lost = unreadable(this.#file, off, len);
+    const [first] = lost;
+    if (first && !zero) throw lostError(this.path, first);
+    for (const range of lost) {
+      this.#file.recreate(range.off, range.len);
+      if (!this.#file.canRead(range.off, range.len)) throw lostError(this.path, range);
+    }
+    return lost;
   }
 
   seekData(off: number): number {

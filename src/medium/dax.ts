@@ -28,14 +28,13 @@ export class DaxMedium extends Mapped {
   }
 
   write(off: number, bio: Bio, bioOff: number, len: number): void {
-    const place = this.#placeOf(off);
-    if (!place) {
-      this.file.write(off, bio.slices(bioOff, len));
-      this.#written++;
-      return;
-    }
-    this.assertGood(off, len);
-    const { id, bank, mapOff } = place;
+    const place = this.placeOf(off);
+    if (place) return this.guarded(off, len, () => this.#store(place, off, bio, bioOff, len));
+    this.file.write(off, bio.slices(bioOff, len));
+    this.#written++;
+  }
+
+  #store({ id, bank, mapOff }: NonNullable<ReturnType<Mapped['place']>>, off: number, bio: Bio, bioOff: number, len: number): void {
     if (bio.bank === bank) {
       // To the core a whole segment is one data area; the caller has checked the range against the real one.
       const { segmentSize } = this.geometry;
@@ -51,25 +50,23 @@ export class DaxMedium extends Mapped {
         done += slice.byteLength;
       }
     }
-    this.assertGood(off, len);
   }
 
   writeDurable(off: number, bio: Bio, bioOff: number, len: number): void {
-    this.write(off, bio, bioOff, len);
-    this.drain();
-    this.assertGood(off, len);
+    this.guarded(off, len, () => {
+      this.write(off, bio, bioOff, len);
+      this.drain();
+    });
   }
 
   flush(off: number, len: number): void {
-    const place = this.#placeOf(off);
+    const place = this.placeOf(off);
     if (!place) {
       // Not mapped, so it was stored by a pwrite: the next drain is the system call that waits for it.
       this.#written++;
       return;
     }
-    this.assertGood(off, len);
-    this.#check('flush', this.native.flush(place.id, this.#unit, place.mapOff, len), off, len);
-    this.assertGood(off, len);
+    this.guarded(off, len, () => this.#check('flush', this.native.flush(place.id, this.#unit, place.mapOff, len), off, len));
   }
 
   drain(): void {
@@ -89,14 +86,6 @@ export class DaxMedium extends Mapped {
     if (this.#synced === written) return this.file.verify();
     await this.file.drainAsync();
     this.#synced = Math.max(this.#synced, written);
-  }
-
-  /** The mapping of a pool offset, mapped now if it is not yet. */
-  #placeOf(off: number): ReturnType<Mapped['place']> {
-    const { segmentsOff, segmentSize, segmentCount } = this.geometry;
-    if (off < segmentsOff || off >= segmentsOff + segmentCount * segmentSize) return undefined;
-    this.acquire(Math.floor((off - segmentsOff) / segmentSize));
-    return this.place(off);
   }
 
   #check(what: string, result: number, off: number, len: number): void {

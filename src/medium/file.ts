@@ -21,14 +21,11 @@ export class FileMedium extends Mapped {
   }
 
   write(off: number, bio: Bio, bioOff: number, len: number): void {
-    this.assertGood(off, len);
-    this.file.write(off, bio.slices(bioOff, len));
+    this.guarded(off, len, () => this.file.write(off, bio.slices(bioOff, len)));
   }
 
   writeDurable(off: number, bio: Bio, bioOff: number, len: number): void {
-    this.assertGood(off, len);
-    this.file.writeDurable(off, bio.slices(bioOff, len));
-    this.assertGood(off, len);
+    this.guarded(off, len, () => this.file.writeDurable(off, bio.slices(bioOff, len)));
   }
 
   flush(off: number, len: number): void {

@@ -5,17 +5,17 @@
  *   - A bank's window is mapped at first use; until then it is plain zero memory that nobody has been given.
  *   - A range that has faulted stays bad until it is repaired: the page that was put there instead is not the medium.
  */
-import { STATE_FAULTS_OFF, STATE_PTR } from '../../assembly/plan.js';
+import { STATE_FAULTS_OFF, STATE_PTR, STATE_REPAIRS_OFF } from '../../assembly/plan.js';
 import { Bank } from '../bank.js';
 import type { Bio } from '../bio.js';
 import { PmsegError, doAll, errnos, systemError } from '../errors.js';
+import { registerLender, touch } from '../lent.js';
 import type { BadRange, Geometry, Granularity, Medium, Mode } from '../medium.js';
 import { MAP_HOW, type Native } from '../native.js';
 import { planWindows, windowPtr, type Windows } from './plan.js';
 import type { NativeFile } from './poolfile.js';
-
-/** Most bad ranges that are listed. */
-const BAD_RANGES_MAX = 4096;
+import { joined, lostError, unreadable } from './repair.js';
+import { keepSignal } from './signal.js';
 
 export abstract class Mapped implements Medium {
   abstract readonly mode: Mode;
@@ -57,7 +57,20 @@ export abstract class Mapped implements Medium {
   }
 
   read(off: number, bank: Bank, ptr: number, len: number): void {
-    this.file.read(off, bank.subarray(ptr, len));
+    try {
+      this.file.read(off, bank.subarray(ptr, len));
+    } catch (error) {
+      if (error instanceof PmsegError && error.code === 'ERR_PMSEG_MEDIA') this.#enter(unreadable(this.file, off, len));
+      throw error;
+    }
+  }
+
+  /** Enters ranges on which a kernel copy failed: no signal did it. */
+  #enter(ranges: readonly BadRange[]): void {
+    for (const { off, len } of ranges) {
+      const place = this.placeOf(off);
+      if (place) this.native.badMark(place.id, place.mapOff, len);
+    }
   }
 
   abstract write(off: number, bio: Bio, bioOff: number, len: number): void;
@@ -94,6 +107,8 @@ export abstract class Mapped implements Medium {
     if (id === -errnos.ERANGE) this.file.verify();
     if (id < 0) throw systemError('mmap', -id, { path: this.path, offset: fileOff, length: len });
     this.maps[index] = id;
+    registerLender(bank.memory.buffer, this);
+    keepSignal(this.native);
   }
 
   /** The mapping that shows a pool offset, and the offset in it; `undefined` outside the segments or before first use. */
@@ -104,6 +119,22 @@ export abstract class Mapped implements Medium {
     const index = Math.floor((off - segmentsOff) / bankLen);
     const id = this.maps[index];
     return id === undefined ? undefined : { id, bank: this.banks[index] as Bank, mapOff: (off - segmentsOff) % bankLen };
+  }
+
+  /** As `place`; maps what is not mapped yet. */
+  protected placeOf(off: number): ReturnType<Mapped['place']> {
+    const { segmentsOff, segmentSize, segmentCount } = this.geometry;
+    if (off < segmentsOff || off >= segmentsOff + segmentCount * segmentSize) return undefined;
+    this.acquire(Math.floor((off - segmentsOff) / segmentSize));
+    return this.place(off);
+  }
+
+  offsetOf(bytes: Uint8Array<ArrayBufferLike>): number {
+    const index = this.banks.findIndex((bank) => bank.memory.buffer === bytes.buffer);
+    const bank = this.banks[index];
+    if (!bank || this.maps[index] === undefined || bytes.byteOffset < bank.windowPtr) return -1;
+    const off = this.geometry.segmentsOff + index * this.windows.segmentsPerBank * this.geometry.segmentSize;
+    return off + (bytes.byteOffset - bank.windowPtr);
   }
 
   /** User code can replace the SIGBUS handler (`process.on('SIGBUS')`); before every barrier ours is put in front again. */
@@ -124,9 +155,37 @@ export abstract class Mapped implements Medium {
       });
   }
 
+  /**
+   * Runs a store to a range, or a flush of it. That proves something only if the range was good before and is after, and if nobody repaired
+   * it between: the store may have gone to a page that is no more.
+   * @throws PmsegError ERR_PMSEG_MEDIA
+   */
+  protected guarded(off: number, len: number, store: () => void): void {
+    const repairs = this.#repairCount;
+    this.assertGood(off, len);
+    store();
+    this.assertGood(off, len);
+    if (this.#repairCount !== repairs)
+      throw new PmsegError('ERR_PMSEG_MEDIA', `${this.path}: pages were repaired while bytes were stored at ${off}: store them again`, {
+        path: this.path,
+        offset: off,
+        length: len,
+        errno: errnos.EIO,
+      });
+  }
+
+  get #repairCount(): number {
+    return (this.banks[0] as Bank).stateLoad(STATE_REPAIRS_OFF);
+  }
+
+  /** Faults in a bank. Adding nothing orders the load after the caller's stores, which a mere load is not. */
+  #faulted(bank: Bank): boolean {
+    return bank.stateAdd(STATE_FAULTS_OFF, 0) !== 0;
+  }
+
   badOffset(off: number, len: number): number {
     const place = this.place(off);
-    if (!place || place.bank.stateLoad(STATE_FAULTS_OFF) === 0) return -1;
+    if (!place || !this.#faulted(place.bank)) return -1;
     const bad = this.native.badTest(place.id, place.mapOff, len);
     if (bad === -errnos.ENOENT) return -1;
     // Who cannot be told that a range is good must take it for bad.
@@ -134,28 +193,81 @@ export abstract class Mapped implements Medium {
   }
 
   badRanges(): BadRange[] {
+    this.keepGuard();
     const bankLen = this.windows.segmentsPerBank * this.geometry.segmentSize;
     return this.maps.flatMap((id, index) => {
-      if (id === undefined || (this.banks[index] as Bank).stateLoad(STATE_FAULTS_OFF) === 0) return [];
-      const pairs = new Float64Array(2 * BAD_RANGES_MAX);
-      const found = this.native.badRanges(id, pairs);
-      if (found < 0) throw systemError('list bad ranges', -found, { path: this.path });
-      const count = Math.min(found, BAD_RANGES_MAX);
+      if (id === undefined || !this.#faulted(this.banks[index] as Bank)) return [];
       const base = this.geometry.segmentsOff + index * bankLen;
-      return Array.from({ length: count }, (_, i) => ({
+      const pairs = this.#badPairs(id);
+      return Array.from({ length: pairs.length / 2 }, (_, i) => ({
         off: base + (pairs[2 * i] as number),
         len: pairs[2 * i + 1] as number,
       }));
     });
   }
 
+  /** All bad ranges of a mapping, however many there are. */
+  #badPairs(id: number): Float64Array {
+    for (let room = 64; ; ) {
+      const pairs = new Float64Array(2 * room);
+      const count = this.native.badRanges(id, pairs);
+      if (count < 0) throw systemError('list bad ranges', -count, { path: this.path });
+      if (count <= room) return pairs.subarray(0, 2 * count);
+      room = count + 64;
+    }
+  }
+
+  repair(off: number, len: number, zero: boolean): BadRange[] {
+    const page = this.native.cpu().pageSize;
+    const begin = Math.floor(off / page) * page;
+    const end = Math.min(Math.ceil((off + len) / page) * page, this.size);
+    this.file.verify();
+    (this.banks[0] as Bank).stateAdd(STATE_REPAIRS_OFF, 1);
+    const lost = this.#showAgain(begin, end);
+    const [first] = lost;
+    if (!first) return [];
+    if (!zero) throw lostError(this.path, first);
+    for (const range of lost) this.file.recreate(range.off, range.len);
+    const [still] = this.#showAgain(begin, end);
+    if (still) throw lostError(this.path, still);
+    return lost;
+  }
+
+  /** Maps a page-aligned range of the file again where it is mapped, and returns what the medium still cannot deliver of it. */
+  #showAgain(begin: number, end: number): BadRange[] {
+    const bankLen = this.windows.segmentsPerBank * this.geometry.segmentSize;
+    const lost = unreadable(this.file, begin, end - begin);
+    this.maps.forEach((id, index) => {
+      const bank = this.banks[index] as Bank;
+      const base = this.geometry.segmentsOff + index * bankLen;
+      const mapLen = Math.min(bankLen, (this.geometry.segmentCount - index * this.windows.segmentsPerBank) * this.geometry.segmentSize);
+      const [from, to] = [Math.max(begin, base), Math.min(end, base + mapLen)];
+      if (id === undefined || from >= to) return;
+      const result = this.native.remap(id, from - base, to - from);
+      if (result === -errnos.ERANGE) this.file.verify();
+      if (result < 0) throw systemError('mmap', -result, { path: this.path, offset: from, length: to - from });
+      touch(bank.subarray(bank.windowPtr + (from - base), to - from), false);
+      const pairs = this.#badPairs(id);
+      for (let i = 0; i < pairs.length; i += 2) {
+        const badFrom = Math.max(from, base + (pairs[i] as number));
+        const badTo = Math.min(to, base + (pairs[i] as number) + (pairs[i + 1] as number));
+        if (badFrom < badTo) lost.push({ off: badFrom, len: badTo - badFrom });
+      }
+    });
+    const ranges = joined(lost);
+    // A page that a kernel copy could not read may still have been loaded, from a cache: it stays bad.
+    this.#enter(ranges);
+    return ranges;
+  }
+
   async prefetch(off: number, len: number): Promise<void> {
-    this.acquire(Math.floor((off - this.geometry.segmentsOff) / this.geometry.segmentSize));
-    const place = this.place(off);
+    const place = this.placeOf(off);
     if (!place) return;
     const running = this.native.prefetchAsync(place.id, place.mapOff, len);
     this.#prefetches.add(running);
     const result = await running.finally(() => this.#prefetches.delete(running));
+    if (result === -errnos.EFAULT) touch(place.bank.subarray(place.bank.windowPtr + place.mapOff, len), false);
+    this.assertGood(off, len);
     if (result < 0) throw systemError('prefetch', -result, { path: this.path, offset: off, length: len });
   }
 

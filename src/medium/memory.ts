@@ -166,6 +166,14 @@ export class MemoryMedium implements Medium {
     return [];
   }
 
+  offsetOf(): number {
+    return -1;
+  }
+
+  repair(): BadRange[] {
+    return [];
+  }
+
   seekData(off: number): number {
     return off;
   }

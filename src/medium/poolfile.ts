@@ -26,6 +26,10 @@ export interface PoolFile {
   writeDurable(off: number, slices: readonly Uint8Array[]): void;
   drain(): void;
   drainAsync(): Promise<void>;
+  /** Whether these bytes can be read. */
+  canRead(off: number, len: number): boolean;
+  /** Writes zeros over whole pages, on new blocks where the old ones cannot be written; durable on return. */
+  recreate(off: number, len: number): void;
   /** @throws PmsegError ERR_PMSEG_REPLACED when the file lost its size or its name */
   verify(): void;
   /** See Medium.seekData. */
@@ -48,6 +52,8 @@ function uninterrupted(call: () => number): number {
   return result;
 }
 
+/** Bytes that are looked at or written anew at once. */
+const REPAIR_SIZE = 1024 * 1024;
 /** Most bytes and pieces of one system call. */
 const CALL_BYTES = 0x4000_0000;
 const CALL_PIECES = 1024;
@@ -75,6 +81,7 @@ abstract class Base implements PoolFile, CachedFile {
   protected abstract adviseDrop(off: number, len: number): void;
   /** Whether a write-back of this file has failed, unless a drain said so before. */
   protected abstract writeBackFailed(): boolean;
+  protected abstract punch(off: number, len: number): number;
   abstract seekData(off: number): number;
   abstract resident(off: number, len: number): number | undefined;
   abstract openDirect(): DirectFile | undefined;
@@ -120,6 +127,32 @@ abstract class Base implements PoolFile, CachedFile {
       off += count;
       rest = off - begin === total ? [] : dropBytes(rest, count);
     }
+  }
+
+  canRead(off: number, len: number): boolean {
+    try {
+      this.read(off, new Uint8Array(len));
+      return true;
+    } catch (error) {
+      if (error instanceof PmsegError && error.code === 'ERR_PMSEG_MEDIA') return false;
+      throw error;
+    }
+  }
+
+  recreate(off: number, len: number): void {
+    this.verify();
+    for (let done = 0; done < len; done += REPAIR_SIZE) {
+      const zeros = [new Uint8Array(Math.min(REPAIR_SIZE, len - done))];
+      try {
+        this.#writeAll(off + done, zeros, false);
+      } catch (error) {
+        if (error instanceof PmsegError && error.code === 'ERR_PMSEG_NO_SPACE') throw error;
+        const result = this.punch(off + done, (zeros[0] as Uint8Array).byteLength);
+        if (result < 0) throw error;
+        this.#writeAll(off + done, zeros, false);
+      }
+    }
+    this.drain();
   }
 
   drain(): void {
@@ -286,6 +319,10 @@ export class NativeFile extends Base {
     return { size: this.#stat[STAT_SIZE] as number, nlink: this.#stat[STAT_NLINK] as number };
   }
 
+  protected punch(off: number, len: number): number {
+    return this.#native.punch(this.fd, off, len);
+  }
+
   seekData(off: number): number {
     const result = this.#native.seekData(this.fd, off);
     if (result === -errnos.ENXIO) return this.size;
@@ -361,6 +398,11 @@ export class FsFile extends Base {
     } catch (error) {
       throw fromFs('fstat', error, { path: this.path });
     }
+  }
+
+  /** node:fs cannot. */
+  protected punch(): number {
+    return -errnos.EOPNOTSUPP;
   }
 
   seekData(off: number): number {
