@@ -344,7 +344,11 @@ export class Engine {
     // Zeros are stores: not where nothing may be stored.
     const mayStore = this.medium.writable && !this.barrier.halted;
     this.ledger.repaired(off, len);
-    if (!zero || !mayStore) return this.medium.repair(off, len, false);
+    try {
+      return this.medium.repair(off, len, false);
+    } catch (error) {
+      if (!zero || !mayStore || !(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
+    }
     let made: BadRange[] = [];
     this.barrier.store(() => (made = this.medium.repair(off, len, true)));
     return made;

@@ -244,15 +244,14 @@ export class Pool implements SegmentOwner, Store {
     };
   }
 
-  /** Slots that were found with one good copy and have not been rewritten since. */
+  /** Slots that were found with one good copy, or left with one, and have not been rewritten since. */
   #degraded(): Degraded[] {
     const { slots, superblockClass } = this.engine;
-    const found = this.catalog.degraded;
+    const classOf = ({ kind, segmentId }: Degraded): number =>
+      kind === 'superblock' || segmentId === undefined ? superblockClass : slots.slotClass(slots[kind](segmentId));
+    const found = this.catalog.degraded.filter((slot) => classOf(slot) === plan.SLOT_SINGLE);
     const missed = slots.missed.filter((slot) => !found.some(({ kind, segmentId }) => kind === slot.kind && segmentId === slot.segmentId));
-    return [...found, ...missed.map(({ kind, segmentId }) => ({ kind, segmentId }))].filter(
-      ({ kind, segmentId }) =>
-        (kind === 'superblock' || segmentId === undefined ? superblockClass : slots.slotClass(slots[kind](segmentId))) === plan.SLOT_SINGLE,
-    );
+    return [...found, ...missed.map(({ kind, segmentId }) => ({ kind, segmentId }))];
   }
 
   /** What opening found wrong with the metadata. */

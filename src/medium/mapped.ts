@@ -26,6 +26,7 @@ export abstract class Mapped implements Medium {
   protected readonly file: NativeFile;
   /** How writable pools are mapped. */
   readonly #how: number;
+  readonly #pageSize: number;
   protected geometry: Geometry = { segmentsOff: 0, segmentSize: 0, segmentCount: 0 };
   protected windows: Windows = { segmentsPerBank: 1, bankCount: 1 };
   /** Mapping ids by bank; `undefined` = not mapped yet. */
@@ -37,6 +38,7 @@ export abstract class Mapped implements Medium {
     this.native = native;
     this.file = file;
     this.#how = how;
+    this.#pageSize = native.cpu().pageSize;
     this.forced = forced;
   }
 
@@ -217,8 +219,19 @@ export abstract class Mapped implements Medium {
     }
   }
 
+  /** Bad pages of a mapping between two page-aligned offsets in it. */
+  #badIn(id: number, from: number, to: number): BadRange[] {
+    const ranges: BadRange[] = [];
+    for (let at = this.native.badTest(id, from, to - from); at >= 0; ) {
+      ranges.push({ off: at, len: this.#pageSize });
+      at += this.#pageSize;
+      at = at < to ? this.native.badTest(id, at, to - at) : -1;
+    }
+    return joined(ranges);
+  }
+
   repair(off: number, len: number, zero: boolean): BadRange[] {
-    const page = this.native.cpu().pageSize;
+    const page = this.#pageSize;
     const begin = Math.floor(off / page) * page;
     const end = Math.min(Math.ceil((off + len) / page) * page, this.size);
     this.file.verify();
@@ -247,12 +260,7 @@ export abstract class Mapped implements Medium {
       if (result === -errnos.ERANGE) this.file.verify();
       if (result < 0) throw systemError('mmap', -result, { path: this.path, offset: from, length: to - from });
       touch(bank.subarray(bank.windowPtr + (from - base), to - from), false);
-      const pairs = this.#badPairs(id);
-      for (let i = 0; i < pairs.length; i += 2) {
-        const badFrom = Math.max(from, base + (pairs[i] as number));
-        const badTo = Math.min(to, base + (pairs[i] as number) + (pairs[i + 1] as number));
-        if (badFrom < badTo) lost.push({ off: badFrom, len: badTo - badFrom });
-      }
+      for (const range of this.#badIn(id, from - base, to - base)) lost.push({ off: base + range.off, len: range.len });
     });
     const ranges = joined(lost);
     // A page that a kernel copy could not read may still have been loaded, from a cache: it stays bad.

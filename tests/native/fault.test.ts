@@ -2,40 +2,10 @@
  * Goal: a lost page never ends the process, never passes for good data, and never costs another handler its signal.
  * Method: truncate, poison and kill in child processes; a stranger (foreign.c) has a handler and faults of its own.
  */
-import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import * as assert from 'uvu/assert';
-import { MIB, PAGE, child, childWith, errno, file, isTmpfs, nativeSuite, pattern, survivor } from './kit.js';
+import { MIB, PAGE, buildForeign, child, childWith, errno, file, isTmpfs, nativeSuite, pattern, survivor } from './kit.js';
 
 const test = nativeSuite('native fault');
-
-/** Builds foreign.c; the reason if that is impossible here. */
-function buildForeign(): { addon: string } | string {
-  const root = fileURLToPath(new URL('../../..', import.meta.url));
-  const folder = mkdtempSync(join(tmpdir(), 'pmseg-foreign-'));
-  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
-  const addon = join(folder, 'foreign.node');
-  const { include_dir: include } = createRequire(import.meta.url)('node-api-headers') as { include_dir: string };
-  const [command = 'cc', ...args] = (process.env['CC'] ?? 'cc').split(/\s+/);
-  const { status, stderr } = spawnSync(
-    command,
-    [
-      ...args,
-      ...'-std=c11 -O1 -fPIC -shared -D_GNU_SOURCE -DNAPI_VERSION=8'.split(' '),
-      '-I',
-      include,
-      join(root, 'tests/native/foreign.c'),
-      '-o',
-      addon,
-    ],
-    { encoding: 'utf8' },
-  );
-  return status === 0 ? { addon } : `foreign.c does not build: ${stderr ?? 'no compiler'}`;
-}
 
 const foreign = buildForeign();
 

@@ -140,6 +140,18 @@ struct uffdio_poison_args {
 #define IOC_REGISTER _IOWR(0xAA, 0x00, struct uffdio_register_args)
 #define IOC_POISON _IOWR(0xAA, 0x08, struct uffdio_poison_args)
 
+/* hwpoison(address): tells the kernel that the page there has failed; 0, or -1 where it cannot be told. */
+static napi_value hwpoison(napi_env env, napi_callback_info info)
+{
+	size_t argc = 1;
+	napi_value argv[1];
+	int64_t start = 0;
+
+	napi_get_cb_info(env, info, &argc, argv, NULL, NULL);
+	napi_get_value_int64(env, argv[0], &start);
+	return number(env, madvise((void *)start, 4096, MADV_HWPOISON));
+}
+
 static int uffd = -1;
 
 /* watch(address, len): prepares a mapping of a tmpfs file for poison; 0, or the step that this kernel refuses. */
@@ -189,7 +201,10 @@ static napi_value unwatch(napi_env env, napi_callback_info info)
 static const struct {
 	const char *name;
 	napi_callback call;
-} calls[] = { { "install", install }, { "fault", fault }, { "counts", counts }, { "watch", watch }, { "poison", poison }, { "unwatch", unwatch } };
+} calls[] = {
+	{ "install", install }, { "fault", fault },   { "counts", counts },	{ "watch", watch },
+	{ "poison", poison },	{ "unwatch", unwatch }, { "hwpoison", hwpoison },
+};
 
 NAPI_MODULE_INIT()
 {

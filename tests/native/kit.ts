@@ -3,6 +3,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,4 +102,28 @@ export function survivor(scenario: string, ...args: string[]): Record<string, un
 /** Some bytes that no neighbour has. */
 export function pattern(len: number, salt = 0): Uint8Array {
   return Uint8Array.from({ length: len }, (_, i) => (i * 31 + (i >> 8) * 7 + salt * 13 + 1) & 0xff || 1);
+}
+
+/** Builds foreign.c; the reason if that is impossible here. */
+export function buildForeign(): { addon: string } | string {
+  const root = fileURLToPath(new URL('../../..', import.meta.url));
+  const folder = mkdtempSync(join(tmpdir(), 'pmseg-foreign-'));
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
+  const addon = join(folder, 'foreign.node');
+  const { include_dir: include } = createRequire(import.meta.url)('node-api-headers') as { include_dir: string };
+  const [command = 'cc', ...args] = (process.env['CC'] ?? 'cc').split(/\s+/);
+  const { status, stderr } = spawnSync(
+    command,
+    [
+      ...args,
+      ...'-std=c11 -O1 -fPIC -shared -D_GNU_SOURCE -DNAPI_VERSION=8'.split(' '),
+      '-I',
+      include,
+      join(root, 'tests/native/foreign.c'),
+      '-o',
+      addon,
+    ],
+    { encoding: 'utf8' },
+  );
+  return status === 0 ? { addon } : `foreign.c does not build: ${stderr ?? 'no compiler'}`;
 }
