@@ -336,6 +336,12 @@ export class Engine {
     });
   }
 
+  /** Brings a range of a segment's data back if it is lost, as zeros if it must be. */
+  bringBack(segmentId: number, off: number, len: number): void {
+    const poolOff = this.poolOff(segmentId, off);
+    if (this.medium.badOffset(poolOff, len) >= 0) this.repair(poolOff, len, true);
+  }
+
   /** See `Pool.repair`. Offsets count from the beginning of the pool. */
   repair(off: number, len: number, zero: boolean): BadRange[] {
     this.assertOpen();

@@ -355,6 +355,32 @@ export class Pool implements SegmentOwner, Store {
 
   // --- Lost pages
 
+  /** Zeros look like the end of a log: refuses a range in which one may have records. */
+  #assertNoRecords({ off, len }: BadRange, cause: PmsegError): void {
+    const { engine } = this;
+    for (const { name, kind, segmentIds, chainIndexes } of this.catalog.entries.values()) {
+      if (kind !== 'log') continue;
+      segmentIds.forEach((id, i) => {
+        const begin = engine.poolOff(id, 0);
+        if (off + len <= begin || off >= begin + engine.dataSize) return;
+        const log = this.log(name);
+        // Positions of what is to be zeros: whole pages.
+        const position = (chainIndexes[i] as number) * engine.dataSize - begin;
+        const from = position + Math.floor(off / media.COPY_SIZE) * media.COPY_SIZE;
+        const to = position + Math.ceil((off + len) / media.COPY_SIZE) * media.COPY_SIZE;
+        if (!log.damage && (from >= log.end || to <= log.begin)) return;
+        const how = log.damage ? `cut it at ${log.damage.position} or before` : 'close it, open it again and cut it';
+        throw new PmsegError('ERR_PMSEG_DAMAGED', `log "${name}" may have records in ${off}+${len}: ${how} before that is zeros`, {
+          path: engine.medium.path,
+          segmentId: id,
+          offset: off - begin,
+          length: len,
+          cause,
+        });
+      });
+    }
+  }
+
   /**
    * Brings lost pages back, as far as the medium allows: one of `status().badRanges`, or any other range of the pool, widened to whole pages.
    * What the medium delivers again is shown again. A page that it still cannot deliver is written anew, as zeros, on new blocks where the old
@@ -363,12 +389,20 @@ export class Pool implements SegmentOwner, Store {
    * Afterwards a range holds whatever the medium now delivers: what it held before where only the mapping had suffered, zeros where a page was
    * lost for good or the file had been cut and has its size again. What was stored there through views since the page was lost is gone:
    * store it again. A barrier that spans a repair of its range fails. A log that was open stays as it is until it is closed and opened again.
-   * @throws PmsegError ERR_PMSEG_MEDIA when a page cannot be brought back, _REPLACED while the file has not its size, _NO_SPACE
+   * @throws PmsegError ERR_PMSEG_MEDIA when a page cannot be brought back; _DAMAGED where only zeros could be, and a log may have had records:
+   *   cut it first, or they would be missing without a trace; _REPLACED while the file has not its size; _NO_SPACE
    */
   repair(range: BadRange): Repair {
     const { engine } = this;
     engine.assertOpen();
     if (typeof range !== 'object' || range === null) throw typeError('range', 'an object { off, len }', range);
+    try {
+      engine.repair(range.off, range.len, false);
+      return { zeroed: [], completed: [] };
+    } catch (error) {
+      if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
+      this.#assertNoRecords(range, error);
+    }
     const zeroed = engine.repair(range.off, range.len, true);
     const completed = zeroed.length === 0 ? [] : completeZeroed(engine, zeroed);
     return { zeroed, completed };

@@ -76,6 +76,8 @@ export class Slots {
   #segmentSize = 0;
   /** Slots whose second copy could not be written, by their state's index. */
   readonly #missed = new Map<number, Slot>();
+  /** Offsets of copies that could not be read: only a write of the whole page needs nothing of what was there. */
+  readonly #unread = new Set<number>();
 
   constructor(medium: Medium, bank: Bank, barrier: Barrier) {
     this.#medium = medium;
@@ -179,9 +181,11 @@ export class Slots {
   #readImage(off: number, ptr: number, size: number): boolean {
     try {
       this.#medium.read(off, this.#bank, ptr, size);
+      this.#unread.delete(off);
       return true;
     } catch (error) {
       if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
+      this.#unread.add(off);
       // Not zero, for zero would say "never written", and nothing that verifies.
       this.#bank.bytes.fill(0xff, ptr, ptr + size);
       return false;
@@ -283,8 +287,23 @@ export class Slots {
   }
 
   #writeCopy(slot: Slot, index: number, recordPtr: number): void {
+    const off = slot.offs[index] as number;
+    if (this.#unread.has(off)) return this.#writePage(off, recordPtr, slot.size);
     const bio = Bio.over(this.#bank, this.#bank.scratchPtr + TABLE_OFF, recordPtr, slot.size);
-    this.#barrier.store(() => this.#medium.write(slot.offs[index] as number, bio, 0, slot.size));
+    this.#barrier.store(() => this.#medium.write(off, bio, 0, slot.size));
+  }
+
+  /** Writes a copy and the zeros behind it, as one page. */
+  #writePage(off: number, recordPtr: number, size: number): void {
+    const ptr = this.#bank.arena.allocate(media.COPY_SIZE);
+    try {
+      this.#bank.bytes.fill(0, ptr + size, ptr + media.COPY_SIZE).copyWithin(ptr, recordPtr, recordPtr + size);
+      const bio = Bio.over(this.#bank, this.#bank.scratchPtr + TABLE_OFF, ptr, media.COPY_SIZE);
+      this.#barrier.store(() => this.#medium.write(off, bio, 0, media.COPY_SIZE));
+      this.#unread.delete(off);
+    } finally {
+      this.#bank.arena.release(ptr);
+    }
   }
 
   /**
@@ -301,6 +320,7 @@ export class Slots {
       // A page that cannot be read takes no part of a page either; the other copy has all that was in it.
       if (!delivered || this.#medium.badOffset(off, slot.size) >= 0)
         this.#barrier.store(() => this.#medium.repair(off, media.COPY_SIZE, true));
+      this.#unread.delete(off);
       this.#writeCopy(slot, 1 - newest, ptr);
       this.#settle(slot, newest, seq);
     }

@@ -533,6 +533,7 @@ export class Log {
 
   /**
    * Cuts a damaged log: keeps the records before `position`, gives up everything behind it, and begins a new epoch there. Durable on return.
+   * Where pages are lost, try `pool.repair` first: what the medium delivers again need not be given up.
    * @param position where to cut; the position of the damage unless told, or of any record before it
    */
   cut(position = this.#damage?.position): void {
@@ -543,9 +544,9 @@ export class Log {
     checkWhole('position', position, this.#begin, this.#end);
     this.flush();
     const state = this.#stateAt(position);
-    // Where the cut is written: a page that is still lost refuses it before anything is given up.
+    // Where the cut is written, a lost page is brought back, whatever is in it then: all of it is behind the cut.
     const at = position % engine.dataSize;
-    engine.assertGood(this.#segmentAt(position).id, at, Math.min(LOG_EPOCH_RECORD_SIZE, engine.dataSize - at));
+    engine.bringBack(this.#segmentAt(position).id, at, Math.min(LOG_EPOCH_RECORD_SIZE, engine.dataSize - at));
     this.#settleTrim();
     engine.updateSuperblock({ epoch: engine.superblock.epoch + 1 });
     const segment = this.#segmentAt(position);

@@ -254,6 +254,6 @@ const run = { ...scenarios, ...stories }[scenario];
 if (!make || !run) throw new Error(`no ${scenario} in ${kind}`);
 const world = make(path, addon);
 const said = await run(world);
-world.pool.close();
+if (!world.pool.closed) world.pool.close();
 writeSync(1, JSON.stringify({ steps, ...said }));
 process.exit(0);

@@ -2,11 +2,12 @@
  * Ways to lose a page under an open pool, each on real memory or a real file system, behind one shape. For processes that may die of it.
  */
 import { spawnSync } from 'node:child_process';
-import { ftruncateSync, openSync, statfsSync } from 'node:fs';
+import { closeSync, ftruncateSync, openSync, statfsSync, truncateSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { Pool, type OpenOptions, type Segment } from '../../src/index.js';
 import { native, type Native } from '../../src/native.js';
+import { placeOnDisk, tool } from '../kit/mounts.js';
 import { MIB, sizeFor } from '../kit/pools.js';
 
 export const shim = native as Native;
@@ -142,4 +143,32 @@ const full: Make = (path) => {
   };
 };
 
-export const worlds: Record<string, Make> = { truncated, poisoned, hwpoisoned, full };
+/** A disk that cannot read some blocks: `path` is on it, and PMSEG_TEST_BACKING is the file that stands for it. */
+const broken: Make = (path) => {
+  const pool = create(path);
+  const backing = process.env['PMSEG_TEST_BACKING'] as string;
+  return {
+    pool,
+    lose: (segment, off, len) => {
+      addressOf(pool, segment, off);
+      const poolOff = pool.engine.poolOff(segment.id, off);
+      tool('sync', '-f', path);
+      const begin = pool.engine.poolOff(segment.id, 0);
+      const place = insideOf(pool).place(begin);
+      if (!place) throw new Error('not mapped');
+      // Unmapped and clean, pages can be dropped, in the pieces in which the kernel holds them; then only the disk has them, and it ends.
+      shim.remap(place.id, place.mapOff, segment.dataSize);
+      const fd = openSync(path, 'r');
+      shim.dropCache(fd, begin, segment.dataSize);
+      if (shim.resident(fd, poolOff, len) !== 0) throw new Error('still in the cache');
+      closeSync(fd);
+      truncateSync(backing, placeOnDisk(path, poolOff));
+    },
+    restore: () => undefined,
+    after: 'zeros',
+    drains: true,
+    hasNeighbours: true,
+  };
+};
+
+export const worlds: Record<string, Make> = { truncated, poisoned, hwpoisoned, full, broken };
