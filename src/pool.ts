@@ -401,7 +401,9 @@ export class Pool implements SegmentOwner, Store {
       return { zeroed: [], completed: [] };
     } catch (error) {
       if (!(error instanceof PmsegError) || error.code !== 'ERR_PMSEG_MEDIA') throw error;
-      this.#assertNoRecords(range, error);
+      // What is before the first page that cannot be delivered is not touched.
+      const off = Math.max(range.off, error.offset ?? 0);
+      this.#assertNoRecords({ off, len: range.off + range.len - off }, error);
     }
     const zeroed = engine.repair(range.off, range.len, true);
     const completed = zeroed.length === 0 ? [] : completeZeroed(engine, zeroed);

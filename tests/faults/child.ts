@@ -200,8 +200,8 @@ async function mended(world: World, segment: Segment, off: number, len: number, 
     lost(segment, off, () => segment.read(Buffer.alloc(len), off));
     assert.not(world.pool.status().halted);
   }
-  world.restore();
   const epoch = world.pool.engine.ledger.repairs;
+  world.restore();
   for (const range of world.pool.status().badRanges) world.pool.repair(range);
   assert.equal(world.pool.status().badRanges, []);
   assert.ok(world.pool.engine.ledger.repairs > epoch);

@@ -5,8 +5,11 @@ import { throwsCode } from '../kit/pools.js';
 import type { World } from './world.js';
 
 /** Bytes that differ from page to page, and are nowhere zero. */
-export const pattern = (len: number, salt: number): Uint8Array =>
-  Uint8Array.from({ length: len }, (_, i) => 1 + ((i + (i >> 12) + salt) % 255));
+export function pattern(len: number, salt: number): Uint8Array {
+  const bytes = new Uint8Array(len);
+  for (let i = 0; i < len; i++) bytes[i] = 1 + ((i + (i >> 12) + salt) % 255);
+  return bytes;
+}
 
 /** Another segment in use. */
 export const otherThan = (world: World, segment: Segment): Segment => world.pool.segment(segment.id === 0 ? 1 : 0);

@@ -147,22 +147,30 @@ const full: Make = (path) => {
 const broken: Make = (path) => {
   const pool = create(path);
   const backing = process.env['PMSEG_TEST_BACKING'] as string;
+  // Written through the page cache, pages are held in large pieces, which can only be dropped whole.
+  const whole = pool.status().granularity === 'page';
   return {
     pool,
     lose: (segment, off, len) => {
       addressOf(pool, segment, off);
       const poolOff = pool.engine.poolOff(segment.id, off);
       tool('sync', '-f', path);
-      const begin = pool.engine.poolOff(segment.id, 0);
+      const [begin, size] = whole ? [pool.engine.poolOff(segment.id, 0), segment.dataSize] : [poolOff, len];
       const place = insideOf(pool).place(begin);
       if (!place) throw new Error('not mapped');
-      // Unmapped and clean, pages can be dropped, in the pieces in which the kernel holds them; then only the disk has them, and it ends.
-      shim.remap(place.id, place.mapOff, segment.dataSize);
+      // Unmapped and clean, pages can be dropped; then only the disk has them, and it ends.
+      shim.remap(place.id, place.mapOff, size);
       const fd = openSync(path, 'r');
-      shim.dropCache(fd, begin, segment.dataSize);
+      shim.dropCache(fd, begin, size);
       if (shim.resident(fd, poolOff, len) !== 0) throw new Error('still in the cache');
       closeSync(fd);
-      truncateSync(backing, placeOnDisk(path, poolOff));
+      // Whatever else is written back meanwhile makes the disk longer again.
+      for (let tries = 0; ; tries++) {
+        truncateSync(backing, placeOnDisk(path, poolOff));
+        if (shim.pread(fd, new Uint8Array(1), 0, 1, poolOff) < 0) break;
+        if (tries > 3) throw new Error('the disk does not fail');
+        shim.dropCache(fd, begin, size);
+      }
     },
     restore: () => undefined,
     after: 'zeros',
