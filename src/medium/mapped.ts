@@ -274,7 +274,7 @@ export abstract class Mapped implements Medium {
     const running = this.native.prefetchAsync(place.id, place.mapOff, len);
     this.#prefetches.add(running);
     const result = await running.finally(() => this.#prefetches.delete(running));
-    if (result === -errnos.EFAULT) touch(place.bank.subarray(place.bank.windowPtr + place.mapOff, len), false);
+    if (result < 0) touch(place.bank.subarray(place.bank.windowPtr + place.mapOff, len), false);
     this.assertGood(off, len);
     if (result < 0) throw systemError('prefetch', -result, { path: this.path, offset: off, length: len });
   }

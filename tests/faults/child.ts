@@ -1,13 +1,13 @@
 /**
  * Scenarios for processes that may die: run as `node child.js SCENARIO WORLD PATH ADDON`. Each prints `{"steps":n}` when everything held.
  */
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import * as assert from 'uvu/assert';
 import { Bio, checkPool, type Segment } from '../../src/index.js';
-import { MIB, rejectsCode, throwsCode } from '../kit/pools.js';
+import { rejectsCode, throwsCode } from '../kit/pools.js';
 import { lost, otherThan, pattern } from './claims.js';
 import { stories, type Scenario } from './stories.js';
 import { PAGE, worlds, type World } from './world.js';
@@ -129,8 +129,9 @@ const ways: Record<string, Way> = {
     });
     await rejectsCode('ERR_PMSEG_MEDIA', read);
   },
-  async prefetch(_world, segment, off, len) {
+  async prefetch(world, segment, off, len) {
     await rejectsCode('ERR_PMSEG_MEDIA', segment.prefetch(off, len));
+    assert.is(world.pool.status().badRanges.length, 1, 'what a prefetch met is on record');
   },
   source(world, segment, off, len) {
     // Bytes of a lost page as the source of a store elsewhere: an error, not zeros that pass for data.
@@ -179,7 +180,6 @@ function listed(world: World, segment: Segment, off: number, len: number): void 
 
 /** The page before the lost one is as good as ever. */
 function neighbours(world: World, segment: Segment, off: number, content: Uint8Array): void {
-  if (!world.hasNeighbours) return;
   const before = Buffer.alloc(PAGE);
   segment.read(before, off - PAGE);
   assert.is(Buffer.compare(before, content.subarray(off - PAGE, off)), 0, 'the neighbour is what it was');
@@ -209,7 +209,7 @@ async function mended(world: World, segment: Segment, off: number, len: number, 
   segment.read(read, off);
   const want = world.after === 'kept' ? content.subarray(off, off + len) : new Uint8Array(len);
   assert.is(Buffer.compare(read, want), 0, `after a repair: ${world.after}`);
-  const bytes = pattern(MIB - 16384, steps);
+  const bytes = pattern(segment.dataSize, steps);
   segment.write(bytes, 0);
   segment.persist();
   await segment.persistAsync();
@@ -228,16 +228,24 @@ const scenarios: Record<string, Scenario> = {
     const { pool } = world;
     const isFull = kind === 'full';
     const [first, second] = [pool.allocate(), pool.allocate()];
-    const segment = kind === 'truncated' ? second : first;
+    const segment = kind.startsWith('truncated') ? second : first;
     const size = segment.dataSize;
+    let hugeKib = 0;
     for (const [name, way] of Object.entries(ways)) {
       process.stderr.write(`${name}\n`);
-      const [off, len] = [64 * PAGE, 2 * PAGE];
+      const [off, len] = [world.lostOff, 2 * PAGE];
       const content = pattern(size, steps);
       if (isFull) world.restore();
       segment.write(content, 0);
       otherThan(world, segment).write(content.subarray(0, len), 0);
       world.pool.drain();
+      if (kind === 'truncatedHuge') {
+        segment.crc32c();
+        hugeKib = Math.max(
+          hugeKib,
+          ...[...readFileSync('/proc/self/smaps', 'utf8').matchAll(/^ShmemPmdMapped: +(\d+)/gm)].map(([, kib]) => Number(kib)),
+        );
+      }
       world.lose(segment, off, len);
       await way(world, segment, off, len);
       if (name !== 'source') await refused(segment, off, len);
@@ -246,6 +254,7 @@ const scenarios: Record<string, Scenario> = {
       await mended(world, segment, off, len, content);
       steps++;
     }
+    return { hugeKib };
   },
 };
 

@@ -33,6 +33,7 @@ export function survive(scenario: string, world: string, path: string, env: Reco
   const said = JSON.parse(stdout) as Record<string, unknown>;
   sum.steps += said['steps'] as number;
   sum.scenarios++;
+  if (world === 'truncatedHuge') console.log(`\nNOTE ${String(said['hugeKib'])} KiB were mapped in pages of 2 MiB`);
   return said;
 }
 
@@ -93,7 +94,7 @@ export const places: Record<string, [world: string, place: Place]> = {
   'poisoned pages': ['poisoned', { refusal: poison, make: plain(memory) }],
   'a sparse pool on a full tmpfs of 64 KiB': ['full', mounted(() => mountTmpfs('size=64k'))],
   'a disk with an I/O error': ['broken', mounted(() => mountDisk(32 * MIB))],
-  'a file that shrinks under pages of 2 MiB': ['truncated', mounted(() => mountTmpfs('size=64m,huge=always'))],
+  'a file that shrinks under pages of 2 MiB': ['truncatedHuge', mounted(() => mountTmpfs('size=64m,huge=always'))],
   'poison in pages of 2 MiB': ['poisoned', { ...mounted(() => mountTmpfs('size=64m,huge=always')), refusal: poison ?? refusal }],
 };
 

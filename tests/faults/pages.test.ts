@@ -17,5 +17,5 @@ if (native) {
     'poison in pages of 2 MiB': ['dax'],
   };
   for (const title of Object.keys(places)) inPlace(test, title, ['all'], modes[title] ?? ['file']);
-  test('the sum of it', () => console.log(`NOTE lost pages: ${sum.scenarios} scenarios, ${sum.steps} claims held`));
+  test('the sum of it', () => console.log(`\nNOTE lost pages: ${sum.scenarios} scenarios, ${sum.steps} claims held`));
 } else test.skip('lost pages', `no native shim: ${nativeUnavailable}`);

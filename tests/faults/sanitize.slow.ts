@@ -21,5 +21,5 @@ else {
     'faults/pages',
     'faults/stories',
   ])
-    test(`${file} is clean`, () => console.log(`NOTE ${file} under ASan and UBSan: ${runSanitized(`${file}.test.js`, env)} passed`));
+    test(`${file} is clean`, () => console.log(`\nNOTE ${file} under ASan and UBSan: ${runSanitized(`${file}.test.js`, env)} passed`));
 }

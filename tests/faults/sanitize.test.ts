@@ -15,7 +15,7 @@ if (typeof env === 'string') test.skip('the shim under ASan and UBSan', env);
 else {
   for (const file of ['map', 'files', 'arguments'])
     test(`native/${file} is clean`, () =>
-      console.log(`NOTE native/${file} under ASan and UBSan: ${runSanitized(`native/${file}.test.js`, env)} passed`));
+      console.log(`\nNOTE native/${file} under ASan and UBSan: ${runSanitized(`native/${file}.test.js`, env)} passed`));
   inPlace(test, 'a file that shrinks', ['all'], ['dax'], env);
   inPlace(test, 'poisoned pages', ['all'], ['file'], env);
 }

@@ -14,5 +14,5 @@ if (native) {
   inPlace(test, 'poisoned pages', ['many', 'listener', 'stranger', 'dropped', 'thread'], ['file']);
   inPlace(test, 'a disk with an I/O error', ['recovery', 'reopened'], ['file']);
   inPlace(test, 'a file that shrinks', ['cutShort', 'reader', 'listener'], ['file']);
-  test('the sum of it', () => console.log(`NOTE stories of lost pages: ${sum.scenarios} held`));
+  test('the sum of it', () => console.log(`\nNOTE stories of lost pages: ${sum.scenarios} held`));
 } else test.skip('stories of lost pages', `no native shim: ${nativeUnavailable}`);

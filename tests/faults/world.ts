@@ -51,8 +51,8 @@ export interface World {
   readonly after: 'kept' | 'zeros';
   /** Whether barriers of other ranges succeed while pages are lost. */
   readonly drains: boolean;
-  /** Pages before the lost ones that can be read and written. */
-  readonly hasNeighbours: boolean;
+  /** Where in a segment's data pages are best lost; those before them stay good. */
+  readonly lostOff: number;
 }
 
 export type Make = (path: string, addon: string) => World;
@@ -60,8 +60,20 @@ export type Make = (path: string, addon: string) => World;
 const create = (path: string, options: OpenOptions & { sparse?: boolean } = {}): Pool =>
   Pool.create(path, { size: sizeFor(3), segmentSize: MIB, ...options });
 
-const truncated: Make = (path) => {
-  const pool = create(path);
+const truncated: Make = (path) => cutWorld(create(path), path, 64 * PAGE);
+
+/**
+ * In pages of 2 MiB. Within the page in which a file now ends the kernel maps what is past the end as well, as zeros, without any signal; so
+ * this file is cut at the end of one.
+ */
+const truncatedHuge: Make = (path) => {
+  const segmentSize = 4 * MIB;
+  const pool = Pool.create(path, { size: 2 * MIB + 2 * segmentSize + PAGE, segmentSize });
+  const { dataOff } = pool.engine.superblock;
+  return cutWorld(pool, path, 2 * MIB - dataOff);
+};
+
+function cutWorld(pool: Pool, path: string, lostOff: number): World {
   const fd = openSync(path, 'r+');
   const { size } = pool.status();
   return {
@@ -75,9 +87,9 @@ const truncated: Make = (path) => {
     early: 'ERR_PMSEG_REPLACED',
     after: 'zeros',
     drains: false,
-    hasNeighbours: true,
+    lostOff,
   };
-};
+}
 
 const poisoned: Make = (path, addon) => {
   const pool = create(path);
@@ -98,7 +110,7 @@ const poisoned: Make = (path, addon) => {
     restore: () => undefined,
     after: 'kept',
     drains: true,
-    hasNeighbours: true,
+    lostOff: 64 * PAGE,
   };
 };
 
@@ -115,7 +127,7 @@ const hwpoisoned: Make = (path, addon) => {
     restore: () => undefined,
     after: 'zeros',
     drains: true,
-    hasNeighbours: true,
+    lostOff: 64 * PAGE,
   };
 };
 
@@ -139,7 +151,7 @@ const full: Make = (path) => {
     early: 'ERR_PMSEG_NO_SPACE',
     after: 'zeros',
     drains: true,
-    hasNeighbours: true,
+    lostOff: 64 * PAGE,
   };
 };
 
@@ -175,8 +187,8 @@ const broken: Make = (path) => {
     restore: () => undefined,
     after: 'zeros',
     drains: true,
-    hasNeighbours: true,
+    lostOff: 64 * PAGE,
   };
 };
 
-export const worlds: Record<string, Make> = { truncated, poisoned, hwpoisoned, full, broken };
+export const worlds: Record<string, Make> = { truncated, truncatedHuge, poisoned, hwpoisoned, full, broken };
