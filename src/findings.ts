@@ -101,7 +101,7 @@ export const FINDINGS = {
     meaning: 'an object or log cannot be read for another reason, which the message names',
     repair: NOTHING,
   },
-  BAD_RANGE: { severity: 'damage', meaning: 'the medium cannot deliver a range of the pool', repair: NOTHING },
+  BAD_RANGE: { severity: 'damage', meaning: 'the medium cannot deliver a range of the pool', repair: 'nothing; `pool.repair` can' },
 } as const satisfies Record<string, Row>;
 
 export type FindingCode = keyof typeof FINDINGS;

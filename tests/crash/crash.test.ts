@@ -7,5 +7,5 @@ import { suite } from '../kit/suite.js';
 import { runCases, seed } from './run.js';
 
 console.log(`SEED ${seed}`);
-const options = { exhaustiveMax: 64, sampleCount: 12, largeCount: 1, againEvery: 40, againCount: 2, killEvery: 6 };
+const options = { exhaustiveMax: 64, sampleCount: 12, largeCount: 1, againEvery: 40, againCount: 2, killEvery: 1 };
 runCases(suite('crash'), ['cache-line', 'byte', 'page'], options, 5000);

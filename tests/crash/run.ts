@@ -24,7 +24,7 @@ const total = { images: 0, distinct: 0, states: 0, moments: 0, again: 0, kills: 
 export function runCases(
   test: Suite,
   granularities: readonly Granularity[],
-  options: ExploreOptions & { largeCount: number },
+  options: ExploreOptions & { largeCount: number; killEvery: number },
   least: number,
   [first, stride] = [0, 1],
 ): void {
@@ -33,7 +33,7 @@ export function runCases(
       test(`${one.name} (${granularity})`, async () => {
         const begin = performance.now();
         // Large records take milliseconds to read, for each image: fewer of these.
-        const settings = one.large ? { ...options, sampleCount: options.largeCount } : options;
+        const settings = one.large ? { ...options, sampleCount: options.largeCount, killEvery: 8 * options.killEvery } : options;
         const summary = explored(await record(optionsOf(one, granularity)), one, settings);
         const milliseconds = ((performance.now() - begin) / summary.images).toFixed(2);
         if (process.env['VERBOSE'])
