@@ -108,6 +108,7 @@ function logOracle(records: readonly string[], firsts: readonly number[] = [0]):
     else assert.ok(possible.some((begin) => begin >= (kept ?? 0)) || (kept ?? 0) === 0, `${where}: all records are gone`);
     for (const probe of probes) assert.ok(found.includes(probe), `${where}: lost ${probe}`);
     assert.equal(found.slice(0, own.length), own, `${where}: probes come last`);
+    if (log.sealed) assert.is(end, records.length, `${where}: sealed without its last records`);
     // What was shown as recovered stays; and the log goes on.
     outcome.acknowledge({ kept: Math.max(end, kept ?? 0) });
     if (!log.sealed) {
@@ -310,8 +311,9 @@ export const CASES: readonly Case[] = [
     workload: (pool, acknowledge) => {
       const log = pool.log('log', { create: true });
       acknowledge({ kept: 0 });
-      fill(log, buffers(SMALL), 2, acknowledge);
+      fill(log, buffers(SMALL), 3, acknowledge);
       log.seal();
+      acknowledge({ kept: SMALL.length });
     },
     oracle: logOracle(SMALL),
   },

@@ -214,6 +214,34 @@ test('a file system that is full at any store of an append, a roll-over or a tri
   }
 });
 
+test('a log is cut among records that were only appended', () => {
+  const { medium, log } = newLog();
+  const positions = ['one', 'two', 'three'].map((text) => log.append(Buffer.from(text)));
+  log.cut(positions[2]);
+  assert.equal(texts(log), ['one', 'two']);
+  log.append(Buffer.from('after'));
+  log.persist();
+  assert.equal(texts(reopen(medium).log), ['one', 'two', 'after']);
+});
+
+test('a cut holds in the last bytes of a segment, where no epoch record has room', () => {
+  for (const room of [24, 32]) {
+    const { medium, log } = newLog();
+    // The epoch record, and one that leaves just so much.
+    log.append(Buffer.alloc(DATA_SIZE - 32 - 24 - room, 'x'));
+    const last = log.append(Buffer.alloc(0));
+    log.persist();
+    assert.is(last, DATA_SIZE - room);
+    log.cut(last);
+    assert.is(texts(log).length, 1, `${room} bytes`);
+    const again = reopen(medium);
+    assert.is(texts(again.log).length, 1, `${room} bytes: what was cut away is back`);
+    again.log.append(Buffer.from('after'));
+    again.log.persist();
+    assert.is(texts(reopen(again.medium).log)[1], 'after');
+  }
+});
+
 test('persist is one durable write where nothing else is on its way', () => {
   const { medium } = newLog();
   const calls: string[] = [];

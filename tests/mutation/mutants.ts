@@ -59,6 +59,7 @@ function without(call: Node, source: string): string | undefined {
 const LOOKS = /^(assert|check|keepGuard|verify)/;
 
 const callsSomething = (node: Node): boolean => {
+  if (node.type === 'IfStatement' && (node['consequent'] as Node).type === 'ThrowStatement') return false;
   let found = false;
   full(node as acorn.Node, (inner) => {
     found ||= inner.type === 'CallExpression' && !LOOKS.test(nameOf(inner as unknown as Node));
