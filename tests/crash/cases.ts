@@ -6,7 +6,8 @@
 import * as assert from 'uvu/assert';
 import * as media from '../../assembly/media.js';
 import { type Oracle, type Outcome, type RecordOptions } from '../../src/crashtest/index.js';
-import { PmsegError, checkPool, type Log, type Pool } from '../../src/index.js';
+import { completeZeroed } from '../../src/complete.js';
+import { Bio, PmsegError, checkPool, type Log, type Pool } from '../../src/index.js';
 import { MIB } from '../kit/pools.js';
 
 export interface Case extends Pick<RecordOptions, 'setup' | 'damage' | 'workload' | 'withOpen'> {
@@ -140,6 +141,28 @@ const buffers = (list: readonly string[]): Buffer[] => list.map((text) => Buffer
 
 /** Two values of 64 bits, each in another sector. */
 const RAW_OFFS = [0, 8, 600, 5000];
+
+/** An object in segment 0, a log in 1, a raw segment 2. */
+const oneOfEach = (pool: Pool): void => {
+  pool.put('a', Buffer.from('one'));
+  pool.log('log', { create: true }).append(Buffer.from('record'));
+  pool.log('log').persist();
+  pool.allocate();
+};
+
+/** An object, a log and a raw segment, of whose records some copies were bad until they were repaired. */
+const repairOracle: Oracle = (outcome) => {
+  const { pool, where } = outcome;
+  assert.equal([textOf(pool, 'a'), texts(pool.log('log')), pool.segment(2).type], ['one', ['record'], 'cache-data'], where);
+  assert.equal(pool.findings, [], where);
+  const degraded = pool.status().degraded.length;
+  const cut = pool.recovered.completed.filter(({ kind }) => kind !== 'superblock');
+  if (promised(outcome, 'repaired').length > 0) assert.equal([degraded, cut], [0, []], `${where}: repaired, but not durably`);
+  checkPool(pool, { repair: true });
+  outcome.acknowledge({ repaired: true });
+  assertWhole(outcome, 1);
+  return String(degraded);
+};
 
 export const CASES: readonly Case[] = [
   {
@@ -501,12 +524,7 @@ export const CASES: readonly Case[] = [
   {
     name: 'a repair of bad copies',
     segmentCount: 4,
-    setup: (pool) => {
-      pool.put('a', Buffer.from('one'));
-      pool.log('log', { create: true }).append(Buffer.from('record'));
-      pool.log('log').persist();
-      pool.allocate();
-    },
+    setup: oneOfEach,
     damage: (medium) => {
       const { SEGMENTS_OFF, COPY_SIZE, SEGMENT_OWNER_OFF } = media;
       medium.bytes(SEGMENTS_OFF + 9, 1)[0]! ^= 4;
@@ -520,17 +538,24 @@ export const CASES: readonly Case[] = [
       checkPool(pool, { repair: true, quick: true });
       acknowledge({ repaired: true });
     },
-    oracle: (outcome) => {
-      const { pool, where } = outcome;
-      assert.equal([textOf(pool, 'a'), texts(pool.log('log')), pool.segment(2).type], ['one', ['record'], 'cache-data'], where);
-      assert.equal(pool.findings, [], where);
-      const degraded = pool.status().degraded.length;
-      const cut = pool.recovered.completed.filter(({ kind }) => kind !== 'superblock');
-      if (promised(outcome, 'repaired').length > 0) assert.equal([degraded, cut], [0, []], `${where}: repaired, but not durably`);
-      checkPool(pool, { repair: true });
-      outcome.acknowledge({ repaired: true });
-      assertWhole(outcome, 1);
-      return String(degraded);
+    oracle: repairOracle,
+  },
+  {
+    name: 'records on pages that were brought back as zeros',
+    segmentCount: 4,
+    setup: oneOfEach,
+    workload: (pool, acknowledge) => {
+      const { engine } = pool;
+      const zeroed = [0, MIB + media.SEGMENT_OWNER_OFF + media.COPY_SIZE].map((off) => ({
+        off: media.SEGMENTS_OFF + off,
+        len: media.COPY_SIZE,
+      }));
+      for (const { off, len } of [...zeroed, { off: 0, len: media.COPY_SIZE }])
+        engine.medium.write(off, Bio.from(new Uint8Array(len)), 0, len);
+      engine.barrier.drain();
+      completeZeroed(engine, [...zeroed, { off: 0, len: media.COPY_SIZE }]);
+      acknowledge({ repaired: true });
     },
+    oracle: repairOracle,
   },
 ];
