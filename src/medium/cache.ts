@@ -40,7 +40,9 @@ export interface DirectFile {
  * @throws PmsegError ERR_PMSEG_UNSUPPORTED where pages that may be lost can be neither dropped nor compared
  */
 export function rollBackCache(file: CachedFile, off: number, len: number, known: boolean): boolean {
-  if (file.resident(off, len) === 0) return false;
+  const steps = residentSteps(file, off, len);
+  const first = steps.next();
+  if (first.done) return false;
   const direct = file.openDirect();
   if (!direct) {
     if (!known) return false;
@@ -54,9 +56,8 @@ export function rollBackCache(file: CachedFile, off: number, len: number, known:
   const { buffer } = new WebAssembly.Memory({ initial: (2 * STEP_SIZE) / WASM_PAGE, maximum: (2 * STEP_SIZE) / WASM_PAGE });
   let changed = false;
   try {
-    for (let at = off; at < off + len; at += STEP_SIZE) {
-      const size = Math.min(STEP_SIZE, off + len - at);
-      if (file.resident(at, size) === 0) continue;
+    for (let step: IteratorResult<[number, number], void> = first; !step.done; step = steps.next()) {
+      const [at, size] = step.value;
       const [cached, held] = [new Uint8Array(buffer, 0, size), new Uint8Array(buffer, STEP_SIZE, size)];
       file.read(at, cached);
       direct.read(at, held);
@@ -66,6 +67,18 @@ export function rollBackCache(file: CachedFile, off: number, len: number, known:
     direct.close();
   }
   return changed;
+}
+
+/** Pieces of a range, of up to STEP_SIZE, that have pages in the cache: a large pool has few. */
+function* residentSteps(file: CachedFile, off: number, len: number): Generator<[number, number], void> {
+  if (len === 0 || file.resident(off, len) === 0) return;
+  if (len <= STEP_SIZE) {
+    yield [off, len];
+    return;
+  }
+  const half = Math.ceil(len / 2 / STEP_SIZE) * STEP_SIZE;
+  yield* residentSteps(file, off, half);
+  yield* residentSteps(file, off + half, len - half);
 }
 
 /** Writes the units of `held` that differ over the cached ones. */
