@@ -307,12 +307,11 @@ export class Slots {
   }
 
   /**
-   * Writes the newest copy over the other one: completes updates that a crash cut short, or repairs degraded slots. Newest copies are
-   * made durable first (one drain for all); the writes ride on the next barrier.
+   * Writes the newest copy over the other one: completes updates that a crash cut short, or repairs degraded slots. The newest copies are
+   * durable: an update drains its first copy, and an opening drains what it found before it completes anything. The writes ride on the
+   * next barrier.
    */
   complete(slots: readonly Slot[]): void {
-    if (slots.length === 0) return;
-    this.#barrier.drain();
     for (const slot of slots) {
       const { slotClass, newest, seq, ptr, delivered } = this.load(slot);
       if (slotClass !== plan.SLOT_STEP && slotClass !== plan.SLOT_SINGLE) continue;

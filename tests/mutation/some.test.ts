@@ -34,8 +34,9 @@ test('mutants leave a barrier out or move it, and keep everything else', () => {
 });
 
 test(`${COUNT} mutants are seen`, async () => {
+  // Those that every seed sees: the long form also has the ones that only some loss of power in a million shows.
   const candidates = allMutants(join(ROOT, 'dist', 'src')).filter(
-    ({ key, file }) => /^(allocator|slots|barrier|engine|log\/)/.test(file) && !SURVIVORS.has(key),
+    ({ key, file }) => /^(allocator|slots|barrier)/.test(file) && key.endsWith('left out') && !SURVIVORS.has(key),
   );
   const chosen = Array.from({ length: COUNT }, () => candidates.splice(prng.below(candidates.length), 1)[0]).flatMap((one) => one ?? []);
   const verdicts = await judge(chosen, JUDGES, String(prng.seed));
