@@ -4,6 +4,14 @@ export const SURVIVORS: ReadonlyMap<string, string> = new Map([
     'check.js Check.degraded: pool.drain() — moved down',
     'past a line that only lists what was repaired: nothing is told before the call returns',
   ],
+  [
+    'complete.js completeZeroed: engine.barrier.drain() — moved up',
+    "past the superblock's copy: every opening for writing writes both superblocks anew before anything else",
+  ],
+  [
+    'engine.js Engine.flush: this.#store(segmentId, off, len, () => this.medium.flush(poolOff, len) — moved down',
+    "past the ledger's entry, whose stamp is the same before and after",
+  ],
   ['engine.js Engine.flushMetadata: this.slots.flush(this.slots.info(id)) — moved down', 'two flushes before one fence have no order'],
   ['engine.js Engine.flushMetadata: this.slots.flush(this.slots.owner(id)) — moved up', 'two flushes before one fence have no order'],
   [
