@@ -13,6 +13,7 @@ import type { Mutant } from './mutants.js';
 export const JUDGES = [
   'host/slots.test.js',
   'host/create.test.js',
+  'host/poolfile.test.js',
   'crash/crash.test.js',
   'crash/media.test.js',
   'host/log.crash.test.js',
@@ -21,6 +22,9 @@ export const JUDGES = [
   'host/log.test.js',
   'host/medium.test.js',
   'host/media.fault.test.js',
+  'failures/reopen.test.js',
+  'faults/stories.test.js',
+  'failures/nth.test.js',
 ] as const;
 
 /** A mutant that makes a test wait for ever has been seen as well. */
