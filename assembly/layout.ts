@@ -214,4 +214,5 @@ if (plan.BITMAP_SIZE * 8 < media.SEGMENT_COUNT_MAX) ERROR("the bitmap has a bit 
 if (plan.SLOTS_PTR + plan.SLOTS_SIZE > plan.SCRATCH_PTR) ERROR("the slot states end before the scratch");
 if (plan.SLOTS_SIZE < media.SEGMENT_COUNT_MAX * plan.SLOTS_PER_SEGMENT * plan.SLOT_STATE_SIZE) ERROR("every segment has slot states");
 if (plan.SCRATCH_PTR + plan.SCRATCH_SIZE * plan.SCRATCH_COUNT > plan.ARENA_PTR) ERROR("the scratch ends before the arena");
+if (plan.SCRATCH_CORE_OFF + plan.SCRATCH_CORE_SIZE > plan.SCRATCH_SIZE) ERROR("the core's scratch lies in its piece");
 if (plan.ARENA_PTR + plan.ARENA_SIZE > plan.WINDOW_PTR_MIN) ERROR("the arena ends before the window");

@@ -47,10 +47,13 @@ export const SLOT_STATE_SIZE: u32 = 8;
 export const SLOTS_PER_SEGMENT: u32 = 2;
 export const SLOTS_SIZE: u32 = 0x1000000;
 
-/** Per-thread scratch: SCRATCH_COUNT pieces. */
+/** Per-thread scratch: SCRATCH_COUNT pieces. Each core instance is given the address of one; the last part of that is its own. */
 export const SCRATCH_PTR: u32 = 0x1040000;
 export const SCRATCH_SIZE: u32 = 0x10000;
 export const SCRATCH_COUNT: u32 = 64;
+/** The core's part of a piece: nothing in it outlives a call. */
+export const SCRATCH_CORE_OFF: u32 = 0xc000;
+export const SCRATCH_CORE_SIZE: u32 = 0x4000;
 
 /** Anonymous memory for bios. */
 export const ARENA_PTR: u32 = 0x2000000;

@@ -32,7 +32,9 @@ function sources(folder) {
 const steps = {
   core() {
     mkdirSync(join(root, 'out'), { recursive: true });
-    run('assemblyscript/bin/asc.js', ['assembly/index.ts', '--config', 'asconfig.json', '--target', 'release']);
+    for (const target of ['release', 'scalar']) {
+      run('assemblyscript/bin/asc.js', ['assembly/index.ts', '--config', 'asconfig.json', '--target', target]);
+    }
   },
   native() {
     buildNative();

@@ -1,10 +1,15 @@
 /**
- * The one door to core.wasm: typed, unsigned where the core means unsigned, boolean where it means boolean.
+ * The one door to the core: typed, unsigned where the core means unsigned, boolean where it means boolean.
  *
  * What is always true
  *   - No other file sees a raw export.
  *   - A core whose constants differ from the host's in any name or value is refused: the two were built from different layouts.
- *   - A core holds no state of its own. All that it knows lies in the memory, so any thread may have one.
+ *   - A core holds no state of its own. All that it knows lies in the memory, so any thread may have one. Two instances that work at the same
+ *     time have different pieces of scratch.
+ *   - There are two builds of it: core.wasm has vector instructions, core-scalar.wasm has not and is for hosts that refuse them. They differ in
+ *     speed only.
+ *   - Time: V8 begins with quickly made code, which checksums at a quarter of the speed, and replaces it on a background thread after some
+ *     60 KB; that takes 15 to 60 ms and costs no caller anything. Nothing is gained by calls that are made just to hasten it.
  *   - Pointers are addresses in linear memory, lengths are bytes; both are u32, and ptr + len may be exactly 4 GiB. Numbers that
  *     may be larger (pool sizes, positions, sequences, epochs, generations) are whole numbers up to 2^53 - 1.
  *   - What cannot happen to a correct caller is an assertion inside the core and comes out as WebAssembly.RuntimeError.
@@ -27,7 +32,7 @@ export interface Core {
   crc32cStandard(crc: number, ptr: number, len: number): number;
   /** Standard CRC of a ‖ b from both standard CRCs and the length of b. Also raw registers, if b's began with 0. */
   crc32cCombine(crcA: number, crcB: number, lenB: number): number;
-  /** Copies `len` bytes and returns the raw register over what now lies at `dstPtr`. The ranges do not overlap. */
+  /** Copies `len` bytes and returns the raw register over them as they were stored. The ranges do not overlap. */
   crc32cCopy(crc: number, dstPtr: number, srcPtr: number, len: number): number;
 
   // --- Meta records and their slots
@@ -183,30 +188,53 @@ export interface Core {
 /** What the .wasm exports: functions of numbers. */
 type Raw = { readonly [Name in keyof Core]: (...args: (number | boolean)[]) => number } & { coreInit(): void };
 
-const WASM_URL = new URL('../core.wasm', import.meta.url);
+const VECTOR_URL = new URL('../core.wasm', import.meta.url);
+const SCALAR_URL = new URL('../core-scalar.wasm', import.meta.url);
+
+/** A module whose one function returns a vector. */
+const PROBE = Uint8Array.of(
+  ...[0x00, 0x61, 0x73, 0x6d, 0x01, 0x00, 0x00, 0x00],
+  ...[0x01, 0x05, 0x01, 0x60, 0x00, 0x01, 0x7b], // type: () -> v128
+  ...[0x03, 0x02, 0x01, 0x00], // function 0 has type 0
+  ...[0x0a, 0x08, 0x01, 0x06, 0x00, 0x41, 0x00, 0xfd, 0x0f, 0x0b], // i32.const 0, i8x16.splat
+);
+
+/** Whether this host runs vector instructions. V8 does wherever the processor has SSE4.1 or is an ARM64. */
+export function hostHasVectors(): boolean {
+  return WebAssembly.validate(PROBE);
+}
 
 let compiled: WebAssembly.Module | undefined;
 
-/**
- * The compiled core; read and compiled once per thread.
- * @throws PmsegError when its file cannot be read, as for want of descriptors
- */
+/** The compiled core for this host; read and compiled once per thread. */
 export function loadCore(): WebAssembly.Module {
-  compiled ??= new WebAssembly.Module(readCore());
+  compiled ??= compileCore(hostHasVectors());
   return compiled;
 }
 
-function readCore(): Buffer<ArrayBuffer> {
+/**
+ * One of the two builds.
+ * @throws PmsegError when its file cannot be read, as for want of descriptors
+ */
+export function compileCore(vectors: boolean): WebAssembly.Module {
+  return new WebAssembly.Module(readCore(vectors ? VECTOR_URL : SCALAR_URL));
+}
+
+function readCore(url: URL): Buffer<ArrayBuffer> {
   try {
-    return readFileSync(WASM_URL);
+    return readFileSync(url);
   } catch (error) {
-    throw fromFs('read', error, { path: fileURLToPath(WASM_URL) });
+    throw fromFs('read', error, { path: fileURLToPath(url) });
   }
 }
 
-/** A core on a memory; builds the memory's tables if nobody has yet. Throws if core.wasm and host were built from different layouts. */
-export function instantiateCore(memory: WebAssembly.Memory, module: WebAssembly.Module = loadCore()): Core {
-  const { instance } = instantiateSync(module, { env: { memory } });
+/**
+ * A core on a memory; builds the memory's tables if nobody has yet. `scratchPtr`: the piece of plan.SCRATCH_… that it works in, alone.
+ * Throws if core and host were built from different layouts.
+ */
+export function instantiateCore(memory: WebAssembly.Memory, module = loadCore(), scratchPtr: number = plan.SCRATCH_PTR): Core {
+  const env = { memory, scratchPtr };
+  const { instance } = instantiateSync(module, { env });
   assertSameConstants(instance.exports);
   const raw = instance.exports as unknown as Raw;
   raw.coreInit();
@@ -290,5 +318,5 @@ function assertSameConstants(exports: Record<string, unknown>): void {
 }
 
 function staleError(why: string): Error {
-  return new Error(`core.wasm does not belong to this host: ${why}; run \`npm run build\``);
+  return new Error(`the core does not belong to this host: ${why}; run \`npm run build\``);
 }

@@ -1,5 +1,6 @@
 /** The part of the WebAssembly API that the host uses; the `dom` library would bring a thousand other global names. */
 declare namespace WebAssembly {
+  function validate(bytes: ArrayBufferView | ArrayBuffer): boolean;
   class Module {
     constructor(bytes: ArrayBufferView | ArrayBuffer);
     static exports(module: Module): { name: string; kind: string }[];

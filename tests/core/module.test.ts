@@ -1,24 +1,24 @@
 /**
- * Goal: the built core is what every thread may instantiate over one mapped memory: no state of its own, nothing written on
- * instantiation, nothing imported but the memory; and a host refuses a core that was built from another layout.
- * Method: read the binary's sections; patch one constant of it and offer it to the door.
+ * Goal: each build of the core is what every thread may instantiate over one mapped memory: no state of its own, nothing written on
+ * instantiation, nothing imported but the memory and the place of its scratch; a host takes the build that it can run, and refuses one
+ * that was built from another layout.
+ * Method: read the binaries' sections; patch one constant and offer it to the door; a process on a processor that has no vectors.
  */
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import * as assert from 'uvu/assert';
 import * as media from '../../assembly/media.js';
 import * as plan from '../../assembly/plan.js';
 import * as verdicts from '../../assembly/verdicts.js';
-import { instantiateCore, loadCore, verdictName } from '../../src/core.js';
+import { compileCore, hostHasVectors, instantiateCore, loadCore, verdictName } from '../../src/core.js';
 import { suite } from '../kit/suite.js';
 import { core, traps } from './world.js';
 
 const test = suite('core/module');
-const wasm = readFileSync(new URL('../../core.wasm', import.meta.url));
-
 const SECTION = { import: 2, table: 4, memory: 5, global: 6, export: 7, start: 8, element: 9, data: 11, dataCount: 12 };
 
 /** Unsigned LEB128 at `at`: its value and where it ends. */
-function leb(at: number): [number, number] {
+function leb(wasm: Uint8Array, at: number): [number, number] {
   let value = 0;
   for (let shift = 0; ; shift += 7, at++) {
     const byte = wasm[at] as number;
@@ -28,17 +28,20 @@ function leb(at: number): [number, number] {
 }
 
 /** Where each section's contents begin. */
-const sections = new Map<number, number>();
-for (let at = 8; at < wasm.length; ) {
-  const [size, begin] = leb(at + 1);
-  sections.set(wasm[at] as number, begin);
-  at = begin + size;
+function sectionsOf(wasm: Uint8Array): Map<number, number> {
+  const sections = new Map<number, number>();
+  for (let at = 8; at < wasm.length; ) {
+    const [size, begin] = leb(wasm, at + 1);
+    sections.set(wasm[at] as number, begin);
+    at = begin + size;
+  }
+  return sections;
 }
 
-/** Mutability of each global, and where the value of its initialiser is. */
-function globals(): { mutable: boolean; valueAt: number }[] {
+/** Mutability of each global that is not imported, and where the value of its initialiser is. */
+function globals(wasm: Uint8Array): { mutable: boolean; valueAt: number }[] {
   const found = [];
-  let [count, at] = leb(sections.get(SECTION.global) as number);
+  let [count, at] = leb(wasm, sectionsOf(wasm).get(SECTION.global) as number);
   for (; count > 0; count--) {
     const mutable = wasm[at + 1] !== 0;
     assert.is(wasm[at + 2], 0x41, 'an i32 constant initialises each global');
@@ -50,21 +53,62 @@ function globals(): { mutable: boolean; valueAt: number }[] {
   return found;
 }
 
-test('it imports its memory, shared and of up to 4 GiB, and nothing else', () => {
-  assert.equal(WebAssembly.Module.imports(loadCore()), [{ module: 'env', name: 'memory', kind: 'memory' }]);
+/** Bytes of an import section that are a constant, not a variable, of type i32, named env.scratchPtr. */
+const SCRATCH_IMPORT = Buffer.of(3, ...Buffer.from('env'), 10, ...Buffer.from('scratchPtr'), 3, 0x7f, 0);
+const MEMORY = { module: 'env', name: 'memory', kind: 'memory' };
+const SCRATCH = { module: 'env', name: 'scratchPtr', kind: 'global' };
+
+const BUILDS = [
+  { name: 'core.wasm', vectors: true, imports: [MEMORY, SCRATCH] },
+  { name: 'core-scalar.wasm', vectors: false, imports: [MEMORY] },
+].map((build) => ({ ...build, wasm: readFileSync(new URL(`../../${build.name}`, import.meta.url)) }));
+
+for (const { name, wasm, vectors, imports } of BUILDS) {
+  test(`${name} imports its memory${vectors ? ', a constant that says where its scratch is' : ''}, and nothing else`, () => {
+    const found = WebAssembly.Module.imports(compileCore(vectors)).sort((a, b) => (a.name < b.name ? -1 : 1));
+    assert.equal(found, imports);
+    assert.is(wasm.includes(SCRATCH_IMPORT), vectors);
+  });
+
+  test(`${name} has no start function, no table, no memory of its own and no data to write at instantiation`, () => {
+    const sections = sectionsOf(wasm);
+    for (const section of ['start', 'table', 'element', 'memory', 'data', 'dataCount'] as const) {
+      assert.not(sections.has(SECTION[section]), section);
+    }
+  });
+
+  test(`${name} has no global that changes`, () => {
+    const found = globals(wasm);
+    assert.ok(found.length > 100);
+    assert.not(found.some(({ mutable }) => mutable));
+  });
+}
+
+test('both builds export the same', () => {
+  assert.equal(WebAssembly.Module.exports(compileCore(false)), WebAssembly.Module.exports(compileCore(true)));
 });
 
-test('it has no start function, no table, no memory of its own and no data to write at instantiation', () => {
-  for (const name of ['start', 'table', 'element', 'memory', 'data', 'dataCount'] as const) {
-    assert.not(sections.has(SECTION[name]), name);
-  }
-});
-
-test('it has no global that changes', () => {
-  const found = globals();
-  assert.ok(found.length > 100);
-  assert.not(found.some(({ mutable }) => mutable));
-});
+const CHILD = `
+  const { compileCore, hostHasVectors, instantiateCore, loadCore } = await import(process.argv[1]);
+  const memory = new WebAssembly.Memory({ initial: 1024, maximum: 1024, shared: true });
+  let accepted = true;
+  try { compileCore(true); } catch { accepted = false; }
+  console.log(JSON.stringify({
+    vectors: hostHasVectors(), accepted, imports: WebAssembly.Module.imports(loadCore()).length, crc: instantiateCore(memory).crc32c(1, 0x400, 20000),
+  }));`;
+const CORE_URL = new URL('../../src/core.js', import.meta.url).href;
+const child = spawnSync(process.execPath, ['--no-enable-sse4-1', '--input-type=module', '-e', CHILD, CORE_URL], { encoding: 'utf8' });
+const without = child.status === 0 ? JSON.parse(child.stdout) : undefined;
+const TITLE = 'a host that refuses vectors gets the scalar build, and the same answers';
+if (without === undefined || without.vectors)
+  test.skip(TITLE, `this processor's vectors cannot be switched off: ${child.stderr.slice(0, 200)}`);
+else
+  test(TITLE, () => {
+    const crc = instantiateCore(new WebAssembly.Memory({ initial: 1024, maximum: 1024, shared: true })).crc32c(1, 0x400, 20000);
+    assert.equal(without, { vectors: false, accepted: false, imports: 1, crc });
+    assert.ok(hostHasVectors());
+    assert.is(WebAssembly.Module.imports(loadCore()).length, 2);
+  });
 
 test('it exports the functions of the interface and the constants of the layout, no more', () => {
   const exports = WebAssembly.Module.exports(loadCore());
@@ -79,7 +123,8 @@ test('it exports the functions of the interface and the constants of the layout,
 
 test('a core with another value of one constant is refused, and named', () => {
   // The version of the layout is one byte of a signed LEB128; find which global it is by patching each that holds a 1.
-  const messages = globals()
+  const wasm = BUILDS[0]!.wasm;
+  const messages = globals(wasm)
     .filter(({ valueAt }) => wasm[valueAt] === 1)
     .map(({ valueAt }) => {
       const patched = Uint8Array.from(wasm);
