@@ -43,6 +43,11 @@ const HISTORY_SIZE: u32 = 66 * 16;
 const CHUNK_SIZE: u32 = 8192;
 /** Vectors that are left when the far fold ends: as many as FAR_LAG touches, and what the near fold takes in whole turns. */
 const FAR_REST: u32 = 1 + 7 + 5 * 7 + 3 * 7 + 7;
+/** Turns of eight vectors at the beginning: first none of the two lags reaches back to a quotient, then MEDIUM_LAG alone does. */
+const EMPTY_TURNS: u32 = 3;
+const MEDIUM_TURNS: u32 = 4;
+/** Zero vectors before the first quotient, for the lags of the turns behind those. */
+const ZEROS_BEFORE: u32 = 12;
 /** Zero vectors behind the last quotient, for the lags of the vectors that are left. */
 const ZEROS_BEHIND: u32 = 7;
 
@@ -62,7 +67,11 @@ const PAIR_OFF: u32 = HISTORY_SIZE + CHUNK_SIZE + ZEROS_BEHIND * 16;
 if (PAIR_OFF + 32 > SCRATCH_CORE_SIZE) ERROR("the fold's scratch fits");
 if (HISTORY_SIZE < FAR_LAG) ERROR("the history is as long as the largest lag");
 if (FAR_REST * 16 < HISTORY_SIZE) ERROR("what the far fold leaves behind is as long as its history");
-if (FAR_LEN_MIN < (1 + FAR_REST) * 16) ERROR("there is a first vector before those that are left");
+if (FAR_LEN_MIN < (1 + (EMPTY_TURNS + MEDIUM_TURNS) * 8 + FAR_REST) * 16) ERROR("the turns at the beginning come before what is left");
+if ((EMPTY_TURNS * 8 + 8) * 16 > MEDIUM_LAG) ERROR("no quotient lies MEDIUM_LAG before a vector of the empty turns");
+if (((EMPTY_TURNS + MEDIUM_TURNS) * 8 + 8) * 16 > FAR_LAG) ERROR("no quotient lies FAR_LAG before a vector of the medium turns");
+if ((1 + EMPTY_TURNS * 8 + ZEROS_BEFORE) * 16 < MEDIUM_LAG) ERROR("the zeros reach back as far as MEDIUM_LAG does after the empty turns");
+if ((1 + (EMPTY_TURNS + MEDIUM_TURNS) * 8 + ZEROS_BEFORE) * 16 < FAR_LAG) ERROR("the zeros reach back as far as FAR_LAG does after both");
 if (<u32>((1 + 7 + 5 * 7) * 16) - MEDIUM_LAG > ZEROS_BEHIND * 16) ERROR("the turns that read MEDIUM_LAG back do not read past the zeros");
 if (<u32>((1 + 7 + 5 * 7) * 16) < MEDIUM_LAG) ERROR("no quotient lies MEDIUM_LAG before the turns that do not read there");
 if (FAR_REST * 16 - FAR_LAG > ZEROS_BEHIND * 16) ERROR("the last vectors do not read past the zeros");
@@ -179,19 +188,47 @@ function far(copying: bool, first: v128, dstPtr: usize, ptr: usize, count: u32):
   // The last eight quotient vectors, oldest first. The one to come goes to `history` + HISTORY_SIZE.
   let a = zero, b = zero, c = zero, d = zero, e = zero, f = zero, g = zero, h = first;
   let history = scratch;
-  clear(history, HISTORY_SIZE);
+  clear(history + HISTORY_SIZE - ZEROS_BEFORE * 16, ZEROS_BEFORE * 16);
   v128.store(history, first, HISTORY_SIZE);
   history += 16;
   for (let odd = (count - 1 - FAR_REST) & 7; odd > 0; odd--) {
-    const next = farStep<V0>(message<V0>(copying, dstPtr, ptr), history, a, b, c);
+    const next = emptyStep<V0>(message<V0>(copying, dstPtr, ptr), history, a, b, c);
     a = b; b = c; c = d; d = e; e = f; f = g; g = h; h = next;
     ptr += 16;
     if (copying) dstPtr += 16;
     history += 16;
   }
-  let turns = (count - 1 - FAR_REST) >>> 3;
+  let batch = EMPTY_TURNS;
+  do {
+    a = emptyStep<V0>(message<V0>(copying, dstPtr, ptr), history, a, b, c);
+    b = emptyStep<V1>(message<V1>(copying, dstPtr, ptr), history, b, c, d);
+    c = emptyStep<V2>(message<V2>(copying, dstPtr, ptr), history, c, d, e);
+    d = emptyStep<V3>(message<V3>(copying, dstPtr, ptr), history, d, e, f);
+    e = emptyStep<V4>(message<V4>(copying, dstPtr, ptr), history, e, f, g);
+    f = emptyStep<V5>(message<V5>(copying, dstPtr, ptr), history, f, g, h);
+    g = emptyStep<V6>(message<V6>(copying, dstPtr, ptr), history, g, h, a);
+    h = emptyStep<V7>(message<V7>(copying, dstPtr, ptr), history, h, a, b);
+    ptr += 8 * 16;
+    if (copying) dstPtr += 8 * 16;
+    history += 8 * 16;
+  } while (--batch);
+  batch = MEDIUM_TURNS;
+  do {
+    a = mediumStep<V0>(message<V0>(copying, dstPtr, ptr), history, a, b, c);
+    b = mediumStep<V1>(message<V1>(copying, dstPtr, ptr), history, b, c, d);
+    c = mediumStep<V2>(message<V2>(copying, dstPtr, ptr), history, c, d, e);
+    d = mediumStep<V3>(message<V3>(copying, dstPtr, ptr), history, d, e, f);
+    e = mediumStep<V4>(message<V4>(copying, dstPtr, ptr), history, e, f, g);
+    f = mediumStep<V5>(message<V5>(copying, dstPtr, ptr), history, f, g, h);
+    g = mediumStep<V6>(message<V6>(copying, dstPtr, ptr), history, g, h, a);
+    h = mediumStep<V7>(message<V7>(copying, dstPtr, ptr), history, h, a, b);
+    ptr += 8 * 16;
+    if (copying) dstPtr += 8 * 16;
+    history += 8 * 16;
+  } while (--batch);
+  let turns = ((count - 1 - FAR_REST) >>> 3) - EMPTY_TURNS - MEDIUM_TURNS;
   while (turns > 0) {
-    let batch = min(turns, <u32>(scratch + CHUNK_SIZE - history) >>> 7);
+    batch = min(turns, <u32>(scratch + CHUNK_SIZE - history) >>> 7);
     turns -= batch;
     do {
       a = farStep<V0>(message<V0>(copying, dstPtr, ptr), history, a, b, c);
@@ -322,13 +359,23 @@ function nearRest(
 // @ts-ignore: decorator
 @inline
 function farStep<At>(message: v128, history: usize, a: v128, b: v128, c: v128): v128 {
-  let sum = v128.xor(message, v128.load(history, HISTORY_SIZE - FAR_LAG + offsetof<At>()));
-  sum = v128.xor(sum, v128.load(history, HISTORY_SIZE - MEDIUM_LAG + offsetof<At>()));
-  sum = v128.xor(sum, a);
-  sum = v128.xor(sum, back1(a, b));
-  sum = v128.xor(sum, c);
-  v128.store(history, sum, HISTORY_SIZE + offsetof<At>());
-  return sum;
+  return mediumStep<At>(v128.xor(message, v128.load(history, HISTORY_SIZE - FAR_LAG + offsetof<At>())), history, a, b, c);
+}
+
+/** The same where FAR_LAG reaches back to before the first quotient. */
+// @ts-ignore: decorator
+@inline
+function mediumStep<At>(message: v128, history: usize, a: v128, b: v128, c: v128): v128 {
+  return emptyStep<At>(v128.xor(message, v128.load(history, HISTORY_SIZE - MEDIUM_LAG + offsetof<At>())), history, a, b, c);
+}
+
+/** The same where MEDIUM_LAG does, too. */
+// @ts-ignore: decorator
+@inline
+function emptyStep<At>(message: v128, history: usize, a: v128, b: v128, c: v128): v128 {
+  const quotient = v128.xor(v128.xor(v128.xor(message, a), back1(a, b)), c);
+  v128.store(history, quotient, HISTORY_SIZE + offsetof<At>());
+  return quotient;
 }
 
 /** The message's vector at `ptr` plus `At`, copied on the way if `copying`. */
