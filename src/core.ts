@@ -8,8 +8,8 @@
  *     time have different pieces of scratch.
  *   - There are two builds of it: core.wasm has vector instructions, core-scalar.wasm has not and is for hosts that refuse them. They differ in
  *     speed only.
- *   - Time: V8 begins with quickly made code, which checksums at a quarter of the speed, and replaces it on a background thread after some
- *     60 KB; that takes 15 to 60 ms and costs no caller anything. Nothing is gained by calls that are made just to hasten it.
+ *   - Nobody waits for fast code: V8 begins with quickly made code, and replaces it from another thread after the first megabytes. Calls made only
+ *     to hasten that would cost an opening more than they save (`node bench/crc.mjs` measures a fresh process).
  *   - Pointers are addresses in linear memory, lengths are bytes; both are u32, and ptr + len may be exactly 4 GiB. Numbers that
  *     may be larger (pool sizes, positions, sequences, epochs, generations) are whole numbers up to 2^53 - 1.
  *   - What cannot happen to a correct caller is an assertion inside the core and comes out as WebAssembly.RuntimeError.

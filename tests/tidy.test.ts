@@ -11,9 +11,9 @@ import { suite } from './kit/suite.js';
 const test = suite('tidy');
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
-const files = ['assembly', 'src', 'native', 'tests', 'scripts', 'examples']
+const files = ['assembly', 'src', 'native', 'tests', 'scripts', 'examples', 'bench']
   .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
-  .filter((entry) => entry.isFile() && /\.(ts|mjs|c|h)$/.test(entry.name))
+  .filter((entry) => entry.isFile() && /\.(ts|mjs|c|h)$/.test(entry.name) && !entry.parentPath.includes('node_modules'))
   .map((entry) => {
     const path = join(entry.parentPath, entry.name);
     return { name: relative(ROOT, path), text: readFileSync(path, 'utf8') };

@@ -185,8 +185,11 @@ if (!isMainThread) {
     const backwards = Uint8Array.from(data).reverse();
     for (const [name, core] of builds) {
       bytes.set(data, END - data.length);
-      for (let len = 0; len <= 6000; len++)
-        same(core.crc32c(5, END - len, len), core.crc32cCombine(core.crc32c(5, END - len, len >> 1), core.crc32c(0, END - (len - (len >> 1)), len - (len >> 1)), len - (len >> 1)), name, len); // prettier-ignore
+      for (let len = 0; len <= 6000; len++) {
+        const [at, half] = [END - len, len >> 1];
+        const joined = core.crc32cCombine(core.crc32c(5, at, half), core.crc32c(0, at + half, len - half), len - half);
+        same(core.crc32c(5, at, len), joined, name, len);
+      }
       for (let len = 0; len <= 6000; len += 1 + prng.below(16)) {
         const head = bytes.slice(0, len);
         same(core.crc32c(5, 0, len), definition(5, head), name, len);
