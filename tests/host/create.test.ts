@@ -5,7 +5,7 @@
 import fs, { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
-import { Pool } from '../../src/index.js';
+import { MemoryMedium, Pool } from '../../src/index.js';
 import { MIB, sizeFor, temporaryFolder, throwsCode } from '../kit/pools.js';
 import { watchFs } from '../kit/fs.js';
 import { suite } from '../kit/suite.js';
@@ -50,6 +50,16 @@ test('blocks, barrier, superblocks, barrier, name, barrier of the folder', () =>
     'fsyncSync',
     'closeSync',
   ]);
+});
+
+test('formatting a medium ends with a barrier, behind both superblocks', () => {
+  const kinds: string[] = [];
+  const medium = new MemoryMedium(sizeFor(1), { granularity: 'page', onOperation: ({ kind }) => kinds.push(kind) });
+  Pool.format(medium, { segmentSize: MIB });
+  assert.equal(
+    kinds.filter((kind) => kind !== 'flush'),
+    ['store', 'store', 'drain'],
+  );
 });
 
 test('whatever fails, no pool and nothing else is left under the name', () => {
