@@ -53,6 +53,15 @@ export class Bank {
     return this.bytes.subarray(ptr, ptr + len);
   }
 
+  /** Copies bytes from `ptr` on into memory elsewhere. */
+  copyOut(ptr: number, slices: readonly Uint8Array<ArrayBufferLike>[]): void {
+    let from = ptr;
+    for (const slice of slices) {
+      slice.set(this.subarray(from, slice.byteLength));
+      from += slice.byteLength;
+    }
+  }
+
   /** Atomic load of a word of the shared state block. */
   stateLoad(off: number): number {
     return Atomics.load(this.words, (plan.STATE_PTR + off) / 4);

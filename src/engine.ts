@@ -246,11 +246,7 @@ export class Engine {
           if (result < 0 && result !== verdicts.EFAULT)
             throw new PmsegError('ERR_PMSEG_IO', 'the core refused the copy', { errno: -result });
         } else {
-          let from = dataPtr + off;
-          for (const slice of bio.slices(bioOff, len)) {
-            slice.set(bank.subarray(from, slice.byteLength));
-            from += slice.byteLength;
-          }
+          this.medium.copyOut(bank, dataPtr + off, bio.slices(bioOff, len));
         }
         if (bank.core.faultCount() !== 0) this.assertGood(segmentId, off, len);
         if (!bio.bank) assertNotLost(bio.slices(bioOff, len));

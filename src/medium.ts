@@ -87,6 +87,9 @@ export interface Medium {
   acquire(segmentId: number, off: number, len: number, writable: boolean): number;
   release(segmentId: number): void;
 
+  /** Copies bytes of an acquired segment from `ptr` of its bank on into memory outside the banks, by the cheapest way that the medium has. */
+  copyOut(bank: Bank, ptr: number, slices: readonly Uint8Array<ArrayBufferLike>[]): void;
+
   /** Starts reading ahead of loads, without blocking this thread. */
   prefetch(off: number, len: number): Promise<void>;
 

@@ -184,6 +184,10 @@ export class CopyMedium implements Medium {
     }
   }
 
+  copyOut(bank: Bank, ptr: number, slices: readonly Uint8Array<ArrayBufferLike>[]): void {
+    bank.copyOut(ptr, slices);
+  }
+
   async prefetch(off: number, len: number): Promise<void> {
     const { segmentsOff, segmentSize } = this.#geometry;
     this.#load(this.#frameOf(Math.floor((off - segmentsOff) / segmentSize)), (off - segmentsOff) % segmentSize, len);

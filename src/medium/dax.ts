@@ -12,6 +12,9 @@ import { GRANULARITY, MAP_HOW, type Native } from '../native.js';
 import { Mapped } from './mapped.js';
 import type { NativeFile } from './poolfile.js';
 
+/** Bytes from which on a cache-bypassing copy is cheaper than a copy and a flush (bench/copy.mjs). */
+const PAST_CACHE_MIN = 8192;
+
 export class DaxMedium extends Mapped {
   readonly mode: Mode = 'dax';
   readonly granularity: 'byte' | 'cache-line';
@@ -35,7 +38,8 @@ export class DaxMedium extends Mapped {
   }
 
   #store({ id, bank, mapOff }: NonNullable<ReturnType<Mapped['place']>>, off: number, bio: Bio, bioOff: number, len: number): void {
-    if (bio.bank === bank) {
+    // From some size on writing past the cache beats storing into it and flushing every line; where no flush is needed it never does.
+    if (bio.bank === bank && (len < PAST_CACHE_MIN || this.granularity === 'byte')) {
       // To the core a whole segment is one data area; the caller has checked the range against the real one.
       const { segmentSize } = this.geometry;
       const segmentOff = mapOff % segmentSize;

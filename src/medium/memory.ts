@@ -154,6 +154,10 @@ export class MemoryMedium implements Medium {
     // Nothing moves.
   }
 
+  copyOut(bank: Bank, ptr: number, slices: readonly Uint8Array<ArrayBufferLike>[]): void {
+    bank.copyOut(ptr, slices);
+  }
+
   async prefetch(): Promise<void> {
     // It is all here.
   }
