@@ -250,9 +250,11 @@ export const CASES: readonly Case[] = [
       bio.bytes.fill(6);
       for (const off of RAW_OFFS) segment.copyFromBio(off, 8, bio, 0, { persist: true });
       acknowledge({ value: 6 });
-      store(7);
+      const lent = segment.view(0, 6000, { write: true });
+      for (const off of RAW_OFFS) lent.bytes.fill(7, off, off + 8);
       segment.flush(0, 6000);
       segment.drain();
+      lent.release();
       acknowledge({ value: 7 });
       store(8);
       pool.drain();
