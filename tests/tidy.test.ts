@@ -13,7 +13,7 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 const files = ['assembly', 'src', 'native', 'tests', 'scripts', 'examples', 'bench']
   .flatMap((folder) => readdirSync(join(ROOT, folder), { recursive: true, withFileTypes: true }))
-  .filter((entry) => entry.isFile() && /\.(ts|mjs|c|h)$/.test(entry.name) && !entry.parentPath.includes('node_modules'))
+  .filter((entry) => entry.isFile() && /\.(ts|mjs|c|h)$/.test(entry.name) && !/node_modules|bench\/out/.test(entry.parentPath))
   .map((entry) => {
     const path = join(entry.parentPath, entry.name);
     return { name: relative(ROOT, path), text: readFileSync(path, 'utf8') };
