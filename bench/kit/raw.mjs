@@ -1,16 +1,16 @@
-/** The C program beside this file, built where there is a compiler. */
+/** The C programs of bench/native, built where there is a compiler. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { OUT, ROOT } from './places.mjs';
 
-/** Builds a C program of bench/kit; its path, or `undefined` with the reason in the report. */
+/** Builds a C program of bench/native; its path, or `undefined` with the reason in the report. */
 export function buildC(report, name, flags = []) {
   mkdirSync(OUT, { recursive: true });
   const path = join(OUT, name);
   const { status, stderr, error } = spawnSync(
     'cc',
-    ['-O2', '-Wall', '-Wextra', '-o', path, join(ROOT, 'bench/kit', `${name}.c`), ...flags],
+    ['-O2', '-Wall', '-Wextra', '-o', path, join(ROOT, 'bench/native', `${name}.c`), ...flags],
     {
       encoding: 'utf8',
     },
