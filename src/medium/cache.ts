@@ -7,13 +7,13 @@
  *
  * What is always true: nothing is changed but pages whose bytes the medium does not have.
  */
+import type { Bank } from '../bank.js';
 import { PmsegError, errnos } from '../errors.js';
 
 /** Bytes that are compared at once. */
 const STEP_SIZE = 1024 * 1024;
 /** Unit of the comparison; O_DIRECT takes multiples of the device's sector, at most 4 KiB. */
 const UNIT_SIZE = 4096;
-const WASM_PAGE = 65536;
 
 /** How the file is reached. Reads fill the whole view or throw. */
 export interface CachedFile {
@@ -35,11 +35,12 @@ export interface DirectFile {
 
 /**
  * Makes the cached pages of a range, which must be clean, say what the medium holds.
+ * @param bank in whose arena the bytes are compared: a memory of its own would take another 8–10 GiB of address space
  * @param known whether a write-back is known to have failed; then doubt is an error
  * @returns whether anything was overwritten; a drain must follow
  * @throws PmsegError ERR_PMSEG_UNSUPPORTED where pages that may be lost can be neither dropped nor compared
  */
-export function rollBackCache(file: CachedFile, off: number, len: number, known: boolean): boolean {
+export function rollBackCache(file: CachedFile, bank: Bank, off: number, len: number, known: boolean): boolean {
   const steps = residentSteps(file, off, len);
   const first = steps.next();
   if (first.done) return false;
@@ -52,18 +53,21 @@ export function rollBackCache(file: CachedFile, off: number, len: number, known:
       { path: file.path, offset: off, length: len, errno: errnos.EINVAL },
     );
   }
-  // A memory of its own begins on a page, as O_DIRECT needs it.
-  const { buffer } = new WebAssembly.Memory({ initial: (2 * STEP_SIZE) / WASM_PAGE, maximum: (2 * STEP_SIZE) / WASM_PAGE });
   let changed = false;
+  let roomPtr: number | undefined;
   try {
+    roomPtr = bank.arena.allocate(2 * STEP_SIZE + UNIT_SIZE);
+    // Linear memory begins on a page, and O_DIRECT needs that of what it reads to.
+    const pairPtr = Math.ceil(roomPtr / UNIT_SIZE) * UNIT_SIZE;
     for (let step: IteratorResult<[number, number], void> = first; !step.done; step = steps.next()) {
       const [at, size] = step.value;
-      const [cached, held] = [new Uint8Array(buffer, 0, size), new Uint8Array(buffer, STEP_SIZE, size)];
+      const [cached, held] = [bank.subarray(pairPtr, size), bank.subarray(pairPtr + STEP_SIZE, size)];
       file.read(at, cached);
       direct.read(at, held);
       if (Buffer.compare(cached, held) !== 0) changed = overwrite(file, at, cached, held) || changed;
     }
   } finally {
+    if (roomPtr !== undefined) bank.arena.release(roomPtr);
     direct.close();
   }
   return changed;

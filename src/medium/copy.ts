@@ -222,7 +222,7 @@ export class CopyMedium implements Medium {
   }
 
   dropCache(off?: number, len?: number): void {
-    this.#file.dropCache(off, len);
+    this.#file.dropCache(this.banks[0] as Bank, off, len);
   }
 
   close(): void {

@@ -16,6 +16,7 @@ import { planWindows, windowPtr, type Windows } from './plan.js';
 import type { NativeFile } from './poolfile.js';
 import { joined, lostError, unreadable } from './repair.js';
 import { keepSignal } from './signal.js';
+import { assertSpace } from './space.js';
 
 /** Bytes from which on a copy by the shim is cheaper than `set` from shared memory, which V8 does word by word (bench/copy.mjs). */
 const SHIM_COPY_MIN = 512;
@@ -58,6 +59,7 @@ export abstract class Mapped implements Medium {
   attach(geometry: Geometry): void {
     this.geometry = geometry;
     this.windows = planWindows(geometry);
+    assertSpace(this.windows.bankCount - this.banks.length, this.path);
     while (this.banks.length < this.windows.bankCount) this.banks.push(new Bank(this.banks.length));
   }
 
@@ -298,7 +300,7 @@ export abstract class Mapped implements Medium {
   }
 
   dropCache(off?: number, len?: number): void {
-    this.file.dropCache(off, len);
+    this.file.dropCache(this.banks[0] as Bank, off, len);
   }
 
   close(): void {

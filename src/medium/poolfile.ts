@@ -8,6 +8,7 @@
  *   - A failed drain is remembered for the file, not for the descriptor, until its cache has been shown to say what the medium holds.
  */
 import * as fs from 'node:fs';
+import type { Bank } from '../bank.js';
 import { PmsegError, doAll, errnoName, errnos, fromFs, isSpace, systemError, type Coordinates } from '../errors.js';
 import { STAT_DEV, STAT_FIELDS, STAT_INO, STAT_MODE, STAT_NLINK, STAT_SIZE, type Native } from '../native.js';
 import { rollBackCache, type CachedFile, type DirectFile } from './cache.js';
@@ -34,8 +35,8 @@ export interface PoolFile {
   verify(): void;
   /** See Medium.seekData. */
   seekData(off: number): number;
-  /** See Medium.dropCache. */
-  dropCache(off?: number, len?: number): void;
+  /** See Medium.dropCache; needs some of the bank's arena for it. */
+  dropCache(bank: Bank, off?: number, len?: number): void;
   close(): void;
 }
 
@@ -176,14 +177,14 @@ abstract class Base implements PoolFile, CachedFile {
     return new PmsegError('ERR_PMSEG_IO', `fdatasync ${this.path}: ${errnoName(errno)}`, { path: this.path, errno });
   }
 
-  dropCache(off = 0, len = this.size - off): void {
+  dropCache(bank: Bank, off = 0, len = this.size - off): void {
     // Dirty pages cannot be dropped, so they are written first. A failure that no descriptor has been told of yet is told now; the pages
     // whose writing failed are clean to the kernel, and go.
     if (uninterrupted(() => this.datasync()) < 0) failedFiles.add(this.identity);
     const known = failedFiles.has(this.identity);
     const range: [number, number] = known ? [0, this.size] : [off, len];
     this.adviseDrop(...range);
-    const changed = rollBackCache(this, ...range, known);
+    const changed = rollBackCache(this, bank, ...range, known);
     if (changed || known) this.drain();
     if (known) failedFiles.delete(this.identity);
   }
