@@ -2,6 +2,7 @@
 /** `pmseg VERB POOL …`: the verbs, and what becomes of errors. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { bench } from './bench.js';
 import { check } from './check.js';
 import { crc } from './crc.js';
 import { create } from './create.js';
@@ -31,7 +32,7 @@ const program = new Command('pmseg')
     '\nSizes: 512, 1e9, 64KiB, 16MiB, 4GiB.\nExit status: 0 fine; 1 damage, or a negative answer; 2 bad usage, not a pool, unreadable.',
   );
 
-for (const verb of [create, info, put, get, ls, rm, crc, log, check]) verb(program);
+for (const verb of [create, info, put, get, ls, rm, crc, log, check, bench]) verb(program);
 
 // Whoever reads our output may stop: that is no error of ours, and nobody is left to tell.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
