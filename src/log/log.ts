@@ -167,7 +167,9 @@ export class Log {
   /** The segment in which a position lies; for a position behind the last segment, that one. */
   #segmentAt(position: number): LogSegment {
     const index = Math.floor(position / this.#store.engine.dataSize);
-    return this.#segments.find((segment) => segment.index === index) ?? (this.#segments.at(-1) as LogSegment);
+    const [head, second] = this.#segments as [LogSegment, LogSegment?];
+    const segment = index <= head.index || !second ? head : this.#segments[Math.max(1, index - second.index + 1)];
+    return segment ?? (this.#segments.at(-1) as LogSegment);
   }
 
   /** Finds the end; returns up to where the log is durable. */
