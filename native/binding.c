@@ -8,7 +8,7 @@
 #include <stdlib.h>
 
 /* Raised together with NATIVE_ABI of src/native.ts. */
-#define PM_ABI 2
+#define PM_ABI 3
 
 /* What a generic caller calls; which member is valid follows from the caller. */
 struct op {
@@ -323,6 +323,7 @@ static const struct op ops[] = {
 	{ "truncate", call_fd_off, { .fd_off = pm_truncate } },
 	{ "seekData", call_fd_off, { .fd_off = pm_seek_data } },
 	{ "seekHole", call_fd_off, { .fd_off = pm_seek_hole } },
+	{ "unwritten", call_fd_range, { .fd_range = pm_unwritten } },
 	{ "setNoCow", call_fd, { .fd = pm_set_no_cow } },
 	{ "syncable", call_fd, { .fd = pm_syncable } },
 	{ "lock", call_lock, { NULL } },

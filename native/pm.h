@@ -115,6 +115,7 @@ int64_t pm_punch(int fd, off_t off, off_t len);
 int64_t pm_truncate(int fd, off_t len);
 int64_t pm_seek_data(int fd, off_t off);
 int64_t pm_seek_hole(int fd, off_t off);
+int64_t pm_unwritten(int fd, off_t off, off_t len);
 int64_t pm_set_no_cow(int fd);
 
 /* lock.c */

@@ -113,6 +113,9 @@ export interface Medium {
    */
   seekData(off: number): number;
 
+  /** Bytes from `off` on, at most `len`, that no write has reached: they read as zeros. 0 where nobody can tell. */
+  unwritten(off: number, len: number): number;
+
   /**
    * Makes what is read next be what the medium itself holds: the whole of it after a drain that failed, else the range. For an opening
    * that has the lock, before anything is mapped.

@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** What the addon's `abi()` must say; raised on both sides whenever a signature changes. */
-export const NATIVE_ABI = 2;
+export const NATIVE_ABI = 3;
 
 /** How `map` lays a file over linear memory. */
 export const MAP_HOW = {
@@ -117,6 +117,8 @@ export interface Native {
   /** Offset of the next data at or after `off`; -ENXIO when only a hole follows. */
   seekData(fd: number, off: number): number;
   seekHole(fd: number, off: number): number;
+  /** Bytes from `off` on, at most `len`, that no write has reached: holes and blocks that were taken only; -EOPNOTSUPP where nobody can tell. */
+  unwritten(fd: number, off: number, len: number): number;
   /** Turns copy-on-write off for a new, empty file; -ENOTTY or -EOPNOTSUPP where there is no such flag. */
   setNoCow(fd: number): number;
   /** 1 if the file can be mapped with `MAP_HOW.sync`, else 0. */

@@ -27,31 +27,17 @@ import type { Entry } from '../catalog.js';
 import { PmsegError, checkOptions, checkWhole, errnos, rangeError } from '../errors.js';
 import { assertNotLost } from '../lent.js';
 import type { Owner } from '../records.js';
+import { Ahead } from './ahead.js';
 import { Flushes } from './flushes.js';
 import { checkName, findEntry, type Store } from './store.js';
 import { dropDead } from './trim.js';
+import type { LogDamage, LogRecord } from './types.js';
 import { LogWalk, RECORD_LEN_MAX, ownerPtr, type LogSegment } from './walk.js';
 
 /** Bytes of records collected before they are written. */
 const BUFFER_SIZE = 1024 * 1024;
 
-/** A record as read. */
-export interface LogRecord {
-  /** Where it begins; pass it to `trim` or `records({ from })`. */
-  readonly position: number;
-  /** A copy of the payload. */
-  readonly data: Uint8Array<ArrayBuffer>;
-}
-
-/** Where a log is damaged: a record is bad although something after it proves that it had been durable. */
-export interface LogDamage {
-  /** Position of the bad record: everything before it is good. */
-  readonly position: number;
-  /** Position of what proves it. */
-  readonly provedBy: number;
-  /** Set where the medium has lost bytes: what they held is unknown, so it counts as having been durable. */
-  readonly lost: PmsegError | undefined;
-}
+export type { LogDamage, LogRecord } from './types.js';
 
 export class Log {
   readonly name: string;
@@ -63,6 +49,7 @@ export class Log {
   #end = 0;
   #flushed = 0;
   readonly #flushes: Flushes;
+  readonly #ahead: Ahead;
   #sequence = 1;
   /** Epoch of the last record; the first append under another one writes an epoch record first. */
   #epoch = 0;
@@ -98,6 +85,7 @@ export class Log {
     this.#sealed = entry.head.state === OWNER_SEALED;
     this.#writable = engine.medium.writable;
     const durable = this.#recover(entry.damage);
+    this.#ahead = new Ahead(engine);
     this.#flushes = new Flushes(engine, (position) => this.#segmentAt(position), durable);
     this.#cursorPtr = engine.bank.arena.allocate(plan.CURSOR_SIZE);
   }
@@ -409,12 +397,20 @@ export class Log {
     catalog.entries.set(this.name, { ...this.#entry, head, segmentIds, chainIndexes });
   }
 
-  /** Writes a bio that begins at `flushed` to the last segment. */
-  #write(bio: Bio, len: number): void {
+  /** Stores a bio that begins at `flushed` in the last segment. */
+  #copy(bio: Bio, len: number, durable: boolean): void {
     const { engine } = this.#store;
     const { id, index } = this.#segments.at(-1) as LogSegment;
+    const off = this.#flushed - index * engine.dataSize;
+    this.#ahead.reach(id, off, len, durable);
+    engine.copyFromBio(id, off, len, bio, 0, durable);
+  }
+
+  /** As `copy`, and counts it as flushed. */
+  #write(bio: Bio, len: number): void {
+    const { engine } = this.#store;
     const { repairs } = engine.ledger;
-    engine.copyFromBio(id, this.#flushed - index * engine.dataSize, len, bio, 0, false);
+    this.#copy(bio, len, false);
     this.#flushed += len;
     const stamp = engine.medium.granularity === 'page' ? engine.barrier.begun : engine.barrier.begun - 1;
     this.#flushes.add(this.#flushed, this.#flushed, stamp, repairs);
@@ -435,8 +431,7 @@ export class Log {
     const len = this.#end - this.#flushed;
     if (len > 0 && this.durable === this.#flushed) {
       // Nothing else is on its way: one durable write does it.
-      const { id, index } = this.#segments.at(-1) as LogSegment;
-      engine.copyFromBio(id, this.#flushed - index * engine.dataSize, len, this.#buffer, 0, true);
+      this.#copy(this.#buffer, len, true);
       this.#flushed = this.#end;
       this.#flushes.reset(this.#end);
       return;

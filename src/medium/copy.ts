@@ -221,6 +221,10 @@ export class CopyMedium implements Medium {
     return this.#file.seekData(off);
   }
 
+  unwritten(): number {
+    return this.#file.unwritten();
+  }
+
   dropCache(off?: number, len?: number): void {
     this.#file.dropCache(this.banks[0] as Bank, off, len);
   }

@@ -299,6 +299,10 @@ export abstract class Mapped implements Medium {
     return this.file.seekData(off);
   }
 
+  unwritten(off: number, len: number): number {
+    return this.file.unwritten(off, len);
+  }
+
   dropCache(off?: number, len?: number): void {
     this.file.dropCache(this.banks[0] as Bank, off, len);
   }

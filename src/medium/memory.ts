@@ -182,6 +182,10 @@ export class MemoryMedium implements Medium {
     return off;
   }
 
+  unwritten(): number {
+    return 0;
+  }
+
   dropCache(): void {
     // There is no cache.
   }

@@ -35,6 +35,8 @@ export interface PoolFile {
   verify(): void;
   /** See Medium.seekData. */
   seekData(off: number): number;
+  /** See Medium.unwritten. */
+  unwritten(off: number, len: number): number;
   /** See Medium.dropCache; needs some of the bank's arena for it. */
   dropCache(bank: Bank, off?: number, len?: number): void;
   close(): void;
@@ -84,6 +86,7 @@ abstract class Base implements PoolFile, CachedFile {
   protected abstract writeBackFailed(): boolean;
   protected abstract punch(off: number, len: number): number;
   abstract seekData(off: number): number;
+  abstract unwritten(off: number, len: number): number;
   abstract resident(off: number, len: number): number | undefined;
   abstract openDirect(): DirectFile | undefined;
   abstract close(): void;
@@ -330,6 +333,10 @@ export class NativeFile extends Base {
     return result < 0 ? off : result;
   }
 
+  unwritten(off: number, len: number): number {
+    return Math.max(0, this.#native.unwritten(this.fd, off, len));
+  }
+
   protected adviseDrop(off: number, len: number): void {
     const result = this.#native.dropCache(this.fd, off, len);
     if (result < 0) throw systemError('fadvise', -result, { path: this.path, offset: off, length: len });
@@ -408,6 +415,11 @@ export class FsFile extends Base {
 
   seekData(off: number): number {
     return off;
+  }
+
+  /** node:fs cannot tell. */
+  unwritten(): number {
+    return 0;
   }
 
   protected adviseDrop(): void {

@@ -166,6 +166,23 @@ test('seeks find the data and the holes of a sparse file', () => {
   shim.close(fd);
 });
 
+test('what no write has reached is told from what one has, whoever looked at it', () => {
+  const fd = openRw(file(0));
+  const kept = shim.allocate(fd, 0, 64 * PAGE);
+  const bare = kept < 0 ? kept : shim.unwritten(fd, 0, 64 * PAGE);
+  if (bare === -errno.EOPNOTSUPP) {
+    console.log('SKIP native files: this file system does not tell which blocks were written');
+    return void shim.close(fd);
+  }
+  assert.is(bare, 64 * PAGE);
+  assert.is(shim.pread(fd, new Uint8Array(PAGE), 0, PAGE, 8 * PAGE), PAGE);
+  assert.is(shim.unwritten(fd, 8 * PAGE, PAGE), PAGE, 'reading changes nothing');
+  shim.pwrite(fd, pattern(PAGE), 0, PAGE, 16 * PAGE, true);
+  assert.is(shim.unwritten(fd, 16 * PAGE, PAGE), 0);
+  assert.is(shim.unwritten(fd, 4 * PAGE, 64 * PAGE), 12 * PAGE, 'up to the first that was written');
+  shim.close(fd);
+});
+
 test('punch gives blocks back: zeros to read, the size as it was, and the neighbours untouched', () => {
   const path = file(pattern(64 * PAGE));
   const fd = openRw(path);
