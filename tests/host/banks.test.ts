@@ -9,6 +9,7 @@ import * as assert from 'uvu/assert';
 import * as plan from '../../assembly/plan.js';
 import { Bio, Pool, type Segment } from '../../src/index.js';
 import { planWindows } from '../../src/medium/plan.js';
+import { Bank } from '../../src/bank.js';
 import { NativeFile } from '../../src/medium/poolfile.js';
 import { native, nativeUnavailable, type Native } from '../../src/native.js';
 import { MIB, temporaryFolder } from '../kit/pools.js';
@@ -98,7 +99,7 @@ for (const parent of native ? folders : []) {
     const counting: Native = { ...shim, resident: (...args) => (asked++, shim.resident(...args)) };
     const file = new NativeFile(counting, path, true);
     const begin = performance.now();
-    file.dropCache();
+    file.dropCache(new Bank(0));
     console.log(`NOTE ${parent}: cache of 1 TiB looked through in ${(performance.now() - begin).toFixed(0)} ms, ${asked} questions`);
     file.close();
     // Halves of halves: twenty to each piece that is cached.

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { Bank } from '../../src/bank.js';
 import { NativeFile } from '../../src/medium/poolfile.js';
 import { native, nativeUnavailable, type Native } from '../../src/native.js';
 import { rejectsCode, temporaryFolder, throwsCode } from '../kit/pools.js';
@@ -15,6 +16,7 @@ const test = suite('pool file');
 const folder = temporaryFolder();
 const SIZE = 65536;
 const { EINTR, EIO } = constants.errno;
+const bank = new Bank(0);
 
 /** A file whose calls are listed; answers of barriers come from `answers` while there are any. */
 function watched(name: string): { file: NativeFile; calls: string[]; answers: number[] } {
@@ -66,7 +68,7 @@ else {
     const { file, calls } = watched('dirty');
     file.write(0, [Buffer.alloc(4096, 2)]);
     calls.length = 0;
-    file.dropCache(0, 8192);
+    file.dropCache(bank, 0, 8192);
     assert.equal(calls, ['datasync', 'drop 0+8192']);
     file.close();
   });
@@ -78,13 +80,13 @@ else {
     calls.length = 0;
     // The drain behind the comparison fails too: nothing is known better than before.
     answers.push(0, -EIO);
-    throwsCode('ERR_PMSEG_IO', () => file.dropCache(0, 4096));
+    throwsCode('ERR_PMSEG_IO', () => file.dropCache(bank, 0, 4096));
     assert.equal(calls, ['datasync', `drop 0+${SIZE}`, 'datasync']);
     calls.length = 0;
-    file.dropCache(0, 4096);
+    file.dropCache(bank, 0, 4096);
     assert.equal(calls, ['datasync', `drop 0+${SIZE}`, 'datasync'], 'still all of it');
     calls.length = 0;
-    file.dropCache(0, 4096);
+    file.dropCache(bank, 0, 4096);
     assert.equal(calls, ['datasync', 'drop 0+4096'], 'and no more after that');
     file.close();
   });
