@@ -1,36 +1,26 @@
 /**
  * CRC-32C and copies with it, against npm's native addons, the processor's own instructions, and memcpy.
  *
- *   node bench/crc.mjs [--quick] [--json FILE] [--fresh]
- *
- *   --quick: three sizes, some milliseconds each; FILE: out/bench-crc.json; --fresh: only how a process begins, as JSON
+ * --quick: three sizes, some milliseconds each.
  *
  * What is always true
  *   - Every candidate has given the right value for every size before it is timed.
  *   - Candidates take turns, round by round; a figure is the best of the rounds' fastest batches, in which the machine did the least else.
  *     What counts are the ratios inside one run.
- *   - What is missing (a peer: `npm ci --prefix bench`; a C compiler) is said and left out.
+ *   - What is missing (a peer, a C compiler) is said and left out.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { cpus, release } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { do_not_optimize, measure } from 'mitata';
 import { ARENA_PTR, BVEC_LEN_OFF, BVEC_PTR_OFF } from '../dist/assembly/plan.js';
 import { compileCore, hostHasVectors, instantiateCore } from '../dist/src/core.js';
+import { ROOT } from './kit/places.mjs';
+import { Report, options } from './kit/report.mjs';
 
-const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
-const { values: options } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    json: { type: 'string', default: join(ROOT, 'out', 'bench-crc.json') },
-    fresh: { type: 'boolean', default: false },
-  },
-});
 
 const SIZES = options.quick ? [64, 4096, 65536] : [64, 256, 1024, 4096, 16384, 65536, 262144, 1048576, 16777216];
 const ROUNDS = options.quick ? 1 : 6;
@@ -76,7 +66,7 @@ const peers = [
 ];
 const versions = {};
 const missing = [];
-for (const [name, use] of peers) {
+for (const [name, use] of options.peers ? peers : []) {
   try {
     const addon = require(name);
     versions[name] = require(`${name}/package.json`).version;
@@ -102,12 +92,17 @@ function beginFresh() {
   const first = batches.findIndex((_, i) => batches.slice(i, i + 3).every(({ speed }) => speed >= full));
   return { firstSpeed: 262.144 / (batches[3].end * 1000), milliseconds: batches[first].end, mebibytes: (first + 1) / 16 };
 }
-if (options.fresh) {
+if (process.env['PMSEG_BENCH_FRESH']) {
   console.log(JSON.stringify(beginFresh()));
   process.exit(0);
 }
 const fresh = Array.from({ length: options.quick ? 1 : 7 }, () =>
-  JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), '--fresh', '--quick'], { encoding: 'utf8' })),
+  JSON.parse(
+    execFileSync(process.execPath, [fileURLToPath(import.meta.url), '--quick', '--no-peers'], {
+      encoding: 'utf8',
+      env: { ...process.env, PMSEG_BENCH_FRESH: '1' },
+    }),
+  ),
 ).sort((a, b) => a.milliseconds - b.milliseconds);
 
 // --- Measuring
@@ -190,7 +185,11 @@ for (let round = 0; round < ROUNDS; round++) {
 // --- What came of it
 
 const gigabytes = (name, size) => size / (best.get(name)?.get(size) ?? NaN);
-const fastest = (names) => (size) => Math.max(...names.filter((name) => best.has(name)).map((name) => gigabytes(name, size)));
+/** NaN when nobody is there. */
+const fastest = (names) => (size) => {
+  const speeds = names.filter((name) => best.has(name)).map((name) => gigabytes(name, size));
+  return speeds.length > 0 ? Math.max(...speeds) : NaN;
+};
 const addons = peers.map(([name]) => name);
 const kernels = ['native three-streams', 'native vpclmul'];
 const ratios = new Map([
@@ -202,63 +201,42 @@ const ratios = new Map([
 ]);
 
 const label = (size) => (size < 1024 ? `${size} B` : size < 1048576 ? `${size / 1024} KiB` : `${size / 1048576} MiB`);
-const width = Math.max(...[...best.keys(), ...ratios.keys()].map((name) => name.length)) + 2;
-const line = (name, cells) => console.log(name.padEnd(width) + cells.map((cell) => cell.padStart(9)).join(''));
-const number = (value, digits) => (Number.isFinite(value) ? value.toFixed(digits) : '-');
+const report = new Report('crc');
+for (const [name, version] of Object.entries(versions)) report.version(name, version);
+for (const what of missing) report.skip(...what.split(/: (.*)/, 2));
 
-const machine = {
-  date: new Date().toISOString(),
-  processor: cpus()[0]?.model.trim(),
-  cores: cpus().length,
-  kernel: release(),
-  node: process.version,
-  v8: process.versions.v8,
-  vectors: hostHasVectors(),
-};
-console.log(`${machine.processor}, ${machine.cores} cores, Linux ${machine.kernel}, Node ${machine.node}; best of ${ROUNDS} rounds`);
-for (const what of missing) console.log(`SKIP ${what}`);
-line('GB/s, called with data in place', SIZES.map(label));
-for (const name of best.keys())
-  line(
-    name,
-    SIZES.map((size) => number(gigabytes(name, size), 1)),
+/** One row a name, one column a size; what could not be had is left out. */
+const tableOf = (title, names, valueOf) =>
+  report.table(
+    title,
+    names
+      .map((name) => ({ name, ...Object.fromEntries(SIZES.map((size) => [label(size), valueOf(name, size)])) }))
+      .filter((row) => Object.values(row).every((value) => typeof value === 'string' || Number.isFinite(value))),
   );
-line(
-  'nanoseconds',
-  SIZES.map((size) => (size <= 4096 ? label(size) : '')),
-);
-for (const [name, row] of best)
-  line(
-    name,
-    SIZES.map((size) => (size <= 4096 ? number(row.get(size), 1) : '')),
-  );
-line('ratio', SIZES.map(label));
-for (const [name, ratio] of ratios)
-  line(
-    name,
-    SIZES.map((size) => number(ratio(size), 2)),
-  );
+tableOf('GB/s, called with data in place', [...best.keys()], gigabytes);
+tableOf('ns', [...best.keys()], (name, size) => best.get(name).get(size) ?? NaN);
+tableOf('ratio', [...ratios.keys()], (name, size) => ratios.get(name)(size));
 const usual = fresh[fresh.length >> 1];
-console.log(
-  `a fresh process: first 256 KiB at ${usual.firstSpeed.toFixed(1)} GB/s, full speed after ${usual.milliseconds.toFixed(1)} ms ` +
-    `and ${usual.mebibytes.toFixed(1)} MiB (median of ${fresh.length})`,
-);
+report.table('a fresh process, median', [
+  { gigabytesPerSecondOfFirst256KiB: usual.firstSpeed, fullSpeedAfterMs: usual.milliseconds, fullSpeedAfterMiB: usual.mebibytes },
+]);
 
-const report = {
-  bench: 'crc',
-  command: `node bench/crc.mjs${options.quick ? ' --quick' : ''}`,
-  machine,
-  versions,
-  missing,
-  rounds: ROUNDS,
-  fresh,
-  nanoseconds: Object.fromEntries([...best].map(([name, row]) => [name, Object.fromEntries(row)])),
-  ratios: Object.fromEntries(
-    [...ratios].map(([name, ratio]) => [
-      name,
-      Object.fromEntries(SIZES.map((size) => [size, ratio(size)]).filter(([, value]) => Number.isFinite(value))),
-    ]),
-  ),
-};
-writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
-console.log(`${existsSync(options.json) ? 'written to' : 'not written to'} ${options.json}`);
+const least = (name, from) => Math.min(...SIZES.filter((size) => size >= from).map((size) => ratios.get(name)(size)));
+report.goal('64 B, ns', best.get('pmseg').get(64), { most: 40 });
+for (const [name, from, limit] of [
+  ['pmseg / fastest addon', 1024, 2],
+  ['pmseg / fastest native loop', 16384, 0.8],
+  ['fused / copy, then CRC', 65536, 1.25],
+])
+  if (Number.isFinite(least(name, from))) report.goal(`${name}, least from ${label(from)} up`, least(name, from), { least: limit });
+report.chart({
+  file: 'crc.svg',
+  title: 'CRC-32C, GB/s by size',
+  x: 'bytes',
+  y: 'GB/s',
+  logX: true,
+  series: [...best.keys()]
+    .filter((name) => SIZES.every((size) => Number.isFinite(gigabytes(name, size))))
+    .map((name) => ({ name, points: SIZES.map((size) => [size, gigabytes(name, size)]) })),
+});
+report.write();
